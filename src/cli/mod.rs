@@ -1,0 +1,1 @@
+//! One file a command: parses its arguments, calls downward, prints the result.

@@ -1,0 +1,1 @@
+//! TOML to a checked `Config`; every default is written here.

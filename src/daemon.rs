@@ -1,0 +1,1 @@
+//! The one place that knows every task: channels, start order, stop order.

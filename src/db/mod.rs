@@ -1,0 +1,1 @@
+//! Durable rows in SQLite; one thread owns the connection.

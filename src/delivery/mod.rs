@@ -1,0 +1,1 @@
+//! Durable outbox: routing, retry, and one file a destination.

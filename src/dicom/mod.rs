@@ -1,0 +1,3 @@
+//! The only place that knows DICOM tags and bytes.
+
+pub mod uid;

@@ -1,0 +1,1 @@
+//! `Status` to pixels: view, theme, and the backends that show them.

@@ -1,0 +1,1 @@
+//! Labelled cohorts: reading them, and their figures.

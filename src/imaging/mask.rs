@@ -1,0 +1,119 @@
+//! Sets of voxels.
+
+use super::geometry::Geometry;
+use super::geometry::{BoundingBox, PatientPoint};
+use super::resample::resample;
+use super::volume::Volume;
+
+/// A set of voxels: 1 inside, 0 outside.
+pub type Mask = Volume<u8>;
+
+impl Mask {
+    /// Number of voxels inside.
+    #[must_use]
+    pub fn n_inside(&self) -> usize {
+        self.voxels().iter().filter(|&&v| v != 0).count()
+    }
+
+    /// Volume inside, mm3.
+    #[must_use]
+    pub fn mm3(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+        let n = self.n_inside() as f64;
+        n * self.geometry().voxel_mm3()
+    }
+
+    /// Mean position of the voxels inside; `None` for an empty mask.
+    #[must_use]
+    pub fn centroid(&self) -> Option<PatientPoint> {
+        centroid_of(self, |&v| v != 0)
+    }
+
+    /// Smallest box around the voxels inside; `None` for an empty mask.
+    #[must_use]
+    pub fn bounding_box(&self) -> Option<BoundingBox> {
+        let mut found: Option<BoundingBox> = None;
+        for (offset, _) in self.voxels().iter().enumerate().filter(|(_, v)| **v != 0) {
+            let index = self.index_of(offset);
+            let region =
+                found.get_or_insert(BoundingBox { start: index, end: index.map(|n| n + 1) });
+            for axis in 0..3 {
+                region.start[axis] = region.start[axis].min(index[axis]);
+                region.end[axis] = region.end[axis].max(index[axis] + 1);
+            }
+        }
+        found
+    }
+
+    /// The mask on another grid: a voxel is inside where at least half of it was.
+    #[must_use]
+    pub fn on_grid(&self, target: &Geometry) -> Self {
+        resample(self, target, 0.0).map(|&fraction| u8::from(fraction >= 0.5))
+    }
+}
+
+fn centroid_of<T>(volume: &Volume<T>, inside: impl Fn(&T) -> bool) -> Option<PatientPoint> {
+    let mut sum = [0.0_f64; 3];
+    let mut n = 0.0_f64;
+    for (offset, value) in volume.voxels().iter().enumerate() {
+        if inside(value) {
+            #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+            for (total, index) in sum.iter_mut().zip(volume.index_of(offset)) {
+                *total += index as f64;
+            }
+            n += 1.0;
+        }
+    }
+    (n > 0.0).then(|| volume.geometry().to_patient(sum.map(|total| total / n)))
+}
+
+/// Overlap of two masks of one grid, 2|A and B| / (|A| + |B|) (Dice 1945); 1 where both are empty.
+///
+/// # Panics
+/// When the masks differ in shape.
+#[must_use]
+pub fn dice(a: &Mask, b: &Mask) -> f64 {
+    assert_eq!(a.shape(), b.shape(), "Dice compares masks of one grid");
+    let both = a.voxels().iter().zip(b.voxels()).filter(|(p, q)| **p != 0 && **q != 0).count();
+    let total = a.n_inside() + b.n_inside();
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    if total == 0 { 1.0 } else { 2.0 * both as f64 / total as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cube(start: usize, side: usize) -> Mask {
+        let grid = Geometry::axis_aligned(PatientPoint::default(), [2.0; 3], [10, 10, 10]).unwrap();
+        let mut mask = Mask::filled(grid, 0);
+        for offset in 0..1000 {
+            let inside = mask.index_of(offset).iter().all(|&n| n >= start && n < start + side);
+            mask.voxels_mut()[offset] = u8::from(inside);
+        }
+        mask
+    }
+
+    #[test]
+    fn measures_of_a_cube() {
+        let mask = cube(2, 3);
+        assert_eq!(mask.n_inside(), 27);
+        assert!((mask.mm3() - 216.0).abs() < 1e-9);
+        assert_eq!(mask.centroid(), Some(PatientPoint::new(6.0, 6.0, 6.0)));
+        assert_eq!(mask.bounding_box(), Some(BoundingBox { start: [2; 3], end: [5; 3] }));
+        assert_eq!(cube(0, 0).centroid(), None);
+    }
+
+    #[test]
+    fn dice_of_cubes() {
+        assert!((dice(&cube(2, 3), &cube(2, 3)) - 1.0).abs() < 1e-12);
+        assert!((dice(&cube(2, 2), &cube(3, 2)) - 2.0 / 16.0).abs() < 1e-12);
+        assert!((dice(&cube(0, 0), &cube(0, 0)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_mask_keeps_its_volume_on_a_finer_grid() {
+        let fine = Geometry::axis_aligned(PatientPoint::new(-0.5, -0.5, -0.5), [1.0; 3], [20; 3]);
+        assert!((cube(2, 3).on_grid(&fine.unwrap()).mm3() - 216.0).abs() < 1e-9);
+    }
+}

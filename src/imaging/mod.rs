@@ -1,0 +1,20 @@
+//! Volumes in patient space: geometry, resampling, crops, masks, connected components. Pure.
+//!
+//! Axes everywhere: index order is `[slice, row, column]` (column fastest in memory); patient
+//! coordinates are LPS in millimetres (x grows to the patient's left, y to posterior, z to superior;
+//! DICOM PS3.3 C.7.6.2.1.1). A [`Geometry`] joins the two by an affine that may shear (gantry tilt)
+//! or mirror (the left gland's crop).
+
+pub mod components;
+pub mod crop;
+pub mod geometry;
+pub mod mask;
+pub mod resample;
+pub mod volume;
+
+pub use components::{Component, connected_components};
+pub use crop::{body_box_grid, gland_crop_grid};
+pub use geometry::{BoundingBox, Geometry, PatientPoint};
+pub use mask::Mask;
+pub use resample::resample;
+pub use volume::{Sample, Volume};

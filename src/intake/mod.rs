@@ -1,0 +1,1 @@
+//! From instances to a volume: spool, series, eligibility, assembly.

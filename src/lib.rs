@@ -1,0 +1,30 @@
+//! parotidd screens head and neck CT for parotid tumours beside the scanner.
+//!
+//! Not a medical device; not for diagnostic use. `ARCHITECTURE.md` is the map; in short, from the
+//! ground up: `units limits phi clock error reason status`, `imaging` (volumes), `inference` (the two
+//! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
+//! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
+//! `delivery` (durable outbox), `display`, `system`, then `worker`, `daemon` and `cli`.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod db;
+pub mod delivery;
+pub mod dicom;
+pub mod display;
+pub mod error;
+pub mod evaluation;
+pub mod imaging;
+pub mod inference;
+pub mod intake;
+pub mod limits;
+pub mod phantom;
+pub mod phi;
+pub mod reason;
+pub mod screening;
+pub mod status;
+pub mod system;
+pub mod units;
+pub mod worker;

@@ -1,0 +1,1 @@
+//! Seeded synthetic head-and-neck CT with ground truth.

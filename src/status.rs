@@ -1,0 +1,101 @@
+//! What the appliance is doing now: written by the daemon on a watch channel, read by display,
+//! service manager and console. Holds no patient data.
+
+use serde::{Deserialize, Serialize};
+
+use crate::reason::Reason;
+use crate::units::{CubicCentimeters, Side};
+
+/// A snapshot of the appliance.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// What it is doing.
+    pub activity: Activity,
+    /// The newest result.
+    pub last_result: Option<LastResult>,
+    /// Series waiting for the worker.
+    pub n_jobs_waiting: u32,
+    /// Deliveries not yet received by their destination.
+    pub n_deliveries_waiting: u32,
+    /// Deliveries that a destination refused for good.
+    pub n_deliveries_dead: u32,
+    /// Series screened since the database was made.
+    pub n_series_screened: u64,
+    /// Instances received since start.
+    pub n_instances_received: u64,
+    /// Open DICOM associations.
+    pub n_associations: u32,
+}
+
+/// What the appliance is doing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Activity {
+    /// Models are loading, the database is being checked.
+    #[default]
+    Starting,
+    /// Waiting for images.
+    Ready,
+    /// A series is arriving.
+    Receiving {
+        /// Instances so far.
+        n_instances: u32,
+    },
+    /// A series is being screened.
+    Analysing {
+        /// The step it is at.
+        stage: Stage,
+        /// Slices in the series.
+        n_slices: u32,
+    },
+    /// Finishing what is under way before the end.
+    Stopping,
+    /// Broken; says what to do.
+    Fault {
+        /// For the person in front of it.
+        message: String,
+    },
+}
+
+/// Step of the analysis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Reading the slices.
+    Loading,
+    /// Looking for the glands.
+    Localizing,
+    /// Outlining.
+    Segmenting,
+    /// Measuring and deciding.
+    Deciding,
+}
+
+/// The newest result, as far as the display needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LastResult {
+    /// When, milliseconds since 1970 UTC.
+    pub finished_unix_ms: i64,
+    /// The answer.
+    pub outcome: Outcome,
+}
+
+/// The answer for a series, in the display's words.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "decision")]
+pub enum Outcome {
+    /// A mass was outlined.
+    Flagged {
+        /// Sides, right first.
+        sides: Vec<Side>,
+        /// Volume of the largest kept candidate.
+        volume_cm3: CubicCentimeters,
+    },
+    /// Both glands were screened, nothing found.
+    NotFlagged,
+    /// It could not be screened.
+    NotAssessable {
+        /// Why.
+        reason: Reason,
+    },
+}

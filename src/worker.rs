@@ -1,0 +1,1 @@
+//! One job at a time: load the volume, screen, commit the result.
