@@ -51,6 +51,20 @@ pub struct BoundingBox {
 }
 
 impl BoundingBox {
+    /// The box of one voxel.
+    #[must_use]
+    pub fn of(index: [usize; 3]) -> Self {
+        Self { start: index, end: index.map(|n| n + 1) }
+    }
+
+    /// Grows until `index` is inside.
+    pub fn include(&mut self, index: [usize; 3]) {
+        for (axis, n) in index.into_iter().enumerate() {
+            self.start[axis] = self.start[axis].min(n);
+            self.end[axis] = self.end[axis].max(n + 1);
+        }
+    }
+
     /// Number of voxels along each axis.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
