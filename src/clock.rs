@@ -32,9 +32,10 @@ impl Clock for SystemClock {
     }
 
     fn unix_ms(&self) -> i64 {
+        #[allow(clippy::disallowed_methods, reason = "this is the clock")]
+        let now = SystemTime::now();
         // A clock before 1970 is a clock without a battery: 0 sorts first and is seen as untrusted.
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
+        now.duration_since(UNIX_EPOCH)
             .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }

@@ -6,6 +6,15 @@
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `display`, `system`, then `worker`, `daemon` and `cli`.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "tests use small numbers"
+    )
+)]
+
 pub mod cli;
 pub mod clock;
 pub mod config;

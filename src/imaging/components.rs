@@ -65,18 +65,14 @@ fn flood(mask: &Mask, seen: &mut [bool], start: usize) -> Vec<usize> {
 }
 
 fn describe(mask: &Mask, offsets: Vec<usize>) -> Component {
-    let first = mask.index_of(offsets[0]);
-    let mut bounding_box = BoundingBox { start: first, end: first.map(|n| n + 1) };
+    let mut bounding_box = BoundingBox::of(mask.index_of(offsets[0]));
     let mut sum = [0.0_f64; 3];
     for &offset in &offsets {
         let index = mask.index_of(offset);
-        for axis in 0..3 {
-            bounding_box.start[axis] = bounding_box.start[axis].min(index[axis]);
-            bounding_box.end[axis] = bounding_box.end[axis].max(index[axis] + 1);
-            #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
-            {
-                sum[axis] += index[axis] as f64;
-            }
+        bounding_box.include(index);
+        #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+        for (total, n) in sum.iter_mut().zip(index) {
+            *total += n as f64;
         }
     }
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]

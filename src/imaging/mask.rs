@@ -35,12 +35,7 @@ impl Mask {
         let mut found: Option<BoundingBox> = None;
         for (offset, _) in self.voxels().iter().enumerate().filter(|(_, v)| **v != 0) {
             let index = self.index_of(offset);
-            let region =
-                found.get_or_insert(BoundingBox { start: index, end: index.map(|n| n + 1) });
-            for axis in 0..3 {
-                region.start[axis] = region.start[axis].min(index[axis]);
-                region.end[axis] = region.end[axis].max(index[axis] + 1);
-            }
+            found.get_or_insert(BoundingBox::of(index)).include(index);
         }
         found
     }
