@@ -1,1 +1,6 @@
 //! Seeded synthetic head-and-neck CT with ground truth.
+
+pub mod noise;
+pub mod tumor;
+
+pub use tumor::{TumorPlace, TumorSpec, draw_tumor};
