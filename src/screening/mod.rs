@@ -1,5 +1,9 @@
 //! The medical answer: gland regions, candidates, measures, decision, report.
 
+pub mod decision;
+pub mod gland;
+pub mod measure;
 pub mod report;
 
+pub use decision::DecisionPolicy;
 pub use report::{Decision, ScreeningReport};
