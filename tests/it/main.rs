@@ -1,3 +1,10 @@
 //! The program as its users meet it: one binary of integration tests.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "tests use small numbers"
+)]
+
+mod tidy;

@@ -1,0 +1,48 @@
+# The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
+.PHONY: demo run test check deny prerequisites peers train help clean
+
+CARGO ?= cargo
+PROFILE ?= release
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: prerequisites ## the whole loop: phantom over DICOM to the daemon, alert caught, picture drawn
+	$(CARGO) build --locked --$(PROFILE)
+	./target/$(PROFILE)/parotidd demo --out demo
+
+run: prerequisites ## the daemon on loopback, data in ./var
+	$(CARGO) run --locked --$(PROFILE) -- run
+
+test: prerequisites peers ## every test that CI runs
+	$(CARGO) test --locked
+
+check: prerequisites ## formatting and lints, warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+deny: ## licences, sources and duplicate crates
+	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
+	$(CARGO) deny check bans licenses sources
+
+train: ## the two networks from labelled cohorts: see models/training
+	$(MAKE) -C models/training
+
+# libsystemd for sd_notify, a C compiler for SQLite and ring.
+prerequisites:
+	@pkg-config --exists libsystemd 2>/dev/null && command -v cc >/dev/null || \
+	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } || \
+	      { echo "install a C compiler, pkg-config and libsystemd-dev, then try again" >&2; exit 1; }; \
+	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q build-essential pkg-config libsystemd-dev; }
+
+# Peers that tests speak with. Tests say so and skip where one is missing.
+peers:
+	@command -v storescu >/dev/null && command -v systemd-analyze >/dev/null || \
+	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } && \
+	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q dcmtk dicom3tools systemd; } || \
+	  echo "DCMTK, dicom3tools or systemd-analyze are missing: tests against them will be skipped" >&2
+
+clean: ## what demo and cargo made
+	rm -rf demo
+	$(CARGO) clean
