@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{AbortRQSource, Pdu};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::incoming::Incoming;
@@ -59,7 +59,10 @@ pub(super) struct Association<'a, T, S> {
     scp: &'a StoreScp<S>,
     agreement: Agreement,
     message: Message,
-    pub(super) summary: Summary,
+    summary: Summary,
+    /// Given back before the peer learns that the association has ended, so that it can come back at
+    /// once.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, S> {
@@ -67,17 +70,20 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
         pdus: &'a mut PduStream<T>,
         scp: &'a StoreScp<S>,
         agreement: Agreement,
+        permit: OwnedSemaphorePermit,
     ) -> Self {
-        let summary = Summary::default();
-        Self { pdus, scp, agreement, message: Message::Idle, summary }
+        let (message, summary) = (Message::Idle, Summary::default());
+        Self { pdus, scp, agreement, message, summary, permit: Some(permit) }
     }
 
-    /// Serves it until it ends. On an error the caller aborts.
+    /// Accepts it and serves it until it ends. On an error the caller aborts, else it lingers.
     pub(super) async fn run(
         &mut self,
         stopping: &mut watch::Receiver<bool>,
     ) -> Result<AssociationEnd, UpperLayerError> {
         let idle = self.scp.options.idle_timeout;
+        let accept = Pdu::AssociationAC(self.agreement.accept.clone());
+        self.pdus.write(&accept, idle).await?;
         let mut body = Vec::new();
         loop {
             if matches!(self.message, Message::Idle) {
@@ -97,8 +103,8 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                     }
                 }
                 PduType::ReleaseRq if matches!(self.message, Message::Idle) => {
+                    self.permit = None;
                     self.pdus.write(&Pdu::ReleaseRP, idle).await?;
-                    self.pdus.linger().await;
                     return Ok(AssociationEnd::Released);
                 }
                 PduType::Abort => return Ok(AssociationEnd::Aborted),
@@ -107,10 +113,14 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
         }
     }
 
+    /// What it leaves behind.
+    pub(super) fn end(self) -> Summary {
+        self.summary
+    }
+
     async fn stop(&mut self) -> Result<AssociationEnd, UpperLayerError> {
         let abort = Pdu::AbortRQ { source: AbortRQSource::ServiceUser };
         self.pdus.write(&abort, limits::LINGER).await?;
-        self.pdus.linger().await;
         Ok(AssociationEnd::Stopped)
     }
 

@@ -238,8 +238,7 @@ impl<S: InstanceSink> StoreScp<S> {
         };
         match self.admit(&request) {
             Ok((agreement, permit)) => {
-                self.associate(&mut pdus, peer, agreement, stopping).await;
-                drop(permit);
+                self.associate(&mut pdus, peer, agreement, permit, stopping).await;
             }
             Err(rejection) => {
                 tracing::warn!(%peer, %rejection, "association rejected");
@@ -283,32 +282,31 @@ impl<S: InstanceSink> StoreScp<S> {
         pdus: &mut PduStream<T>,
         peer: SocketAddr,
         agreement: Agreement,
+        permit: OwnedSemaphorePermit,
         mut stopping: watch::Receiver<bool>,
     ) {
         let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
         let calling_ae = agreement.calling_ae.clone();
         tracing::debug!(association, %peer, %calling_ae, "association opened");
         self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
-        let accept = Pdu::AssociationAC(agreement.accept.clone());
-        let (outcome, summary) = match pdus.write(&accept, self.options.artim).await {
-            Ok(()) => {
-                let mut served = Association::new(pdus, self, agreement);
-                (served.run(&mut stopping).await, served.summary)
-            }
-            Err(error) => (Err(error), association::Summary::default()),
-        };
-        let end = match outcome {
-            Ok(end) => end,
+        let mut served = Association::new(pdus, self, agreement, permit);
+        let outcome = served.run(&mut stopping).await;
+        // This drops the permit and an instance that is not complete.
+        let association::Summary { n_instances, series } = served.end();
+        let end = match &outcome {
+            Ok(end) => *end,
             Err(error) => {
-                tracing::warn!(association, %peer, error = %Chain(&error), "association failed");
-                pdus.abort(&error).await;
+                tracing::warn!(association, %peer, error = %Chain(error), "association failed");
                 AssociationEnd::Failed
             }
         };
-        let n_instances = summary.n_instances;
         tracing::debug!(association, ?end, n_instances, "association closed");
-        let series = summary.series.into_iter().collect();
+        let series = series.into_iter().collect();
         self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;
+        match outcome {
+            Ok(_) => pdus.linger().await,
+            Err(error) => pdus.abort(&error).await,
+        }
     }
 
     async fn tell(&self, event: ScpEvent) {
