@@ -48,5 +48,37 @@ pub const DRAIN: Duration = Duration::from_secs(20);
 /// Candidates reported a gland, largest first.
 pub const CANDIDATES_MAX: usize = 16;
 
+/// TCP connections that have not asked for an association yet. One more pushes out the oldest, so
+/// silent peers never lock newcomers out.
+pub const CONNECTIONS_PENDING_MAX: usize = 128;
+/// Shortest wait after `accept` failed (say, no file descriptor left).
+pub const ACCEPT_WAIT_MIN: Duration = Duration::from_millis(10);
+/// Longest wait after `accept` failed.
+pub const ACCEPT_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Time left to a peer to close the connection after our last PDU, so that it can read that PDU.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// Pieces of an instance between its association and the thread that writes it. With
+/// [`PDU_BYTES_MAX`] this bounds the memory of a reception.
+pub const INSTANCE_PIECES_MAX: usize = 4;
+/// Time the disk may take for one piece or one sync before the association is given up.
+pub const SPOOL_STALL: Duration = Duration::from_secs(60);
+/// Data elements looked at in search of an instance's UIDs. A CT header has about 150 of them.
+pub const HEADER_ELEMENTS_MAX: usize = 65_536;
+/// Series folders remembered as durable; forgetting one costs one more sync.
+pub const DURABLE_FOLDERS_MAX: usize = 1024;
+/// Series named in the event at an association's end.
+pub const ASSOCIATION_SERIES_MAX: usize = 64;
+/// Series that may be arriving at once; one more makes the oldest stable early.
+pub const SERIES_OPEN_MAX: usize = 256;
+/// Events of the store service waiting for their reader.
+pub const SCP_EVENTS_MAX: usize = 1024;
+/// Time a peer may take to answer one message that we sent.
+pub const PEER_ANSWER: Duration = Duration::from_secs(60);
+
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
+const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());
+// Receiving at full load stays below 96 MiB.
+const _: () = assert!(
+    ASSOCIATIONS_MAX * (INSTANCE_PIECES_MAX + 2) * PDU_BYTES_MAX as usize <= 96 * 1024 * 1024
+);

@@ -8,3 +8,5 @@
 )]
 
 mod tidy;
+
+mod wire;

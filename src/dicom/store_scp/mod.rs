@@ -1,0 +1,322 @@
+//! Storage SCP: takes CT instances from scanners and PACS, and answers C-ECHO.
+//!
+//! ```text
+//! listener --> connection --A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
+//!                 |                                            |
+//!                 +-- evicted while silent, if too many        +--> spool --> sink --> Success
+//! ```
+//!
+//! `Success` is answered only after the file and its folder are synced and the sink has recorded
+//! the instance. A permit is taken only by a complete and acceptable request, so silent connections
+//! never lock a scanner out.
+
+mod association;
+mod incoming;
+mod negotiation;
+mod request;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dicom_ul::pdu::Pdu;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{sleep, timeout};
+
+use self::association::Association;
+use self::negotiation::{Agreement, negotiate};
+pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES, TRANSFER_SYNTAXES};
+use self::request::AssociateRequest;
+use crate::clock::Clock;
+use crate::dicom::received::ReceivedInstance;
+use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
+use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
+use crate::error::{Chain, Dispose, Disposition};
+use crate::intake::spool::Spool;
+use crate::limits;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ScpOptions {
+    /// Our own name; associations that call another are rejected.
+    pub ae_title: AeTitle,
+    /// Who may connect.
+    pub calling_ae_titles: CallingAeTitles,
+    /// Associations at once, at most [`limits::ASSOCIATIONS_MAX`].
+    pub associations_max: usize,
+    /// Time from the connection to a complete request.
+    pub artim: Duration,
+    /// Silence within an association, and the most that one PDU may take.
+    pub idle_timeout: Duration,
+    /// For the time of reception.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Records what was received, before the sender hears of success.
+pub trait InstanceSink: Send + Sync + 'static {
+    /// The instance is durable in the spool. Whatever must survive with it is durable when this
+    /// returns `Ok`. An instance that is known already is no error.
+    fn committed(
+        &self,
+        instance: ReceivedInstance,
+    ) -> impl Future<Output = Result<(), SinkError>> + Send;
+}
+
+/// The sink did not record an instance. `Reject` removes it, anything else leaves it in the spool.
+#[derive(Debug, thiserror::Error)]
+#[error("could not record the instance")]
+pub struct SinkError {
+    /// What to answer.
+    pub disposition: Disposition,
+    /// Why.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Dispose for SinkError {
+    fn disposition(&self) -> Disposition {
+        self.disposition
+    }
+}
+
+/// How an association ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssociationEnd {
+    /// The peer released it: it has sent what it wanted to.
+    Released,
+    /// The peer aborted it.
+    Aborted,
+    /// It broke, timed out, or the peer broke the protocol.
+    Failed,
+    /// We are stopping.
+    Stopped,
+}
+
+/// What happens, for status, logs and the series assembler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScpEvent {
+    /// An association was accepted.
+    Opened {
+        /// Its number, unique within the process.
+        association: u64,
+        /// Who asked.
+        calling_ae: AeTitle,
+        /// From where.
+        peer: SocketAddr,
+    },
+    /// An association was rejected.
+    Rejected {
+        /// From where.
+        peer: SocketAddr,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// An accepted association ended.
+    Closed {
+        /// Its number.
+        association: u64,
+        /// How.
+        end: AssociationEnd,
+        /// Instances answered with success.
+        n_instances: u64,
+        /// Their series, the first [`limits::ASSOCIATION_SERIES_MAX`] of them.
+        series: Vec<SeriesInstanceUid>,
+    },
+}
+
+/// The service; shared by all its listeners.
+#[derive(Debug)]
+pub struct StoreScp<S> {
+    options: ScpOptions,
+    spool: Arc<Spool>,
+    sink: Arc<S>,
+    events: mpsc::Sender<ScpEvent>,
+    permits: Arc<Semaphore>,
+    n_associations: AtomicU64,
+}
+
+impl<S: InstanceSink> StoreScp<S> {
+    /// A service that writes to `spool` and records to `sink`. Whoever is not interested in events
+    /// drops their receiver.
+    #[must_use]
+    pub fn new(
+        options: ScpOptions,
+        spool: Arc<Spool>,
+        sink: Arc<S>,
+        events: mpsc::Sender<ScpEvent>,
+    ) -> Arc<Self> {
+        let n_permits = options.associations_max.min(limits::ASSOCIATIONS_MAX);
+        let permits = Arc::new(Semaphore::new(n_permits));
+        Arc::new(Self { options, spool, sink, events, permits, n_associations: AtomicU64::new(0) })
+    }
+
+    /// Accepts until `shutdown` is ready. Then idle associations are aborted at once, and those in
+    /// the middle of a message get [`limits::DRAIN`] to finish it.
+    pub async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        // Connections without an association, oldest first; dropping one's sender evicts it.
+        let mut pending: VecDeque<oneshot::Sender<()>> = VecDeque::new();
+        let mut wait = limits::ACCEPT_WAIT_MIN;
+        tokio::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(ended) = tasks.join_next() => {
+                    report_panic(ended);
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Mostly no descriptor left: it passes when an association ends.
+                    tracing::warn!(%error, "could not accept a connection");
+                    sleep(wait).await;
+                    wait = (wait * 2).min(limits::ACCEPT_WAIT_MAX);
+                    continue;
+                }
+            };
+            wait = limits::ACCEPT_WAIT_MIN;
+            pending.retain(|evict| !evict.is_closed());
+            if pending.len() == limits::CONNECTIONS_PENDING_MAX {
+                pending.pop_front();
+            }
+            let (evict, evicted) = oneshot::channel();
+            pending.push_back(evict);
+            tasks.spawn(self.clone().connection(stream, peer, evicted, stopping.clone()));
+        }
+        drop(listener);
+        drop(pending);
+        // Nobody listens when no association is open.
+        let _ = stop.send(true);
+        let drain = async {
+            while let Some(ended) = tasks.join_next().await {
+                report_panic(ended);
+            }
+        };
+        if timeout(limits::DRAIN, drain).await.is_err() {
+            tracing::warn!("associations cut off at the end of the drain");
+            tasks.shutdown().await;
+        }
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        evicted: oneshot::Receiver<()>,
+        stopping: watch::Receiver<bool>,
+    ) {
+        // Without it a response waits for the peer's delayed ACK, some 40 ms an instance.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%peer, %error, "could not set TCP_NODELAY");
+        }
+        let mut pdus = PduStream::new(stream);
+        let request = tokio::select! {
+            biased;
+            request = self.read_request(&mut pdus) => request,
+            // Too many silent connections, or the end of the service.
+            _ = evicted => return,
+        };
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::warn!(%peer, error = %Chain(&error), "no association");
+                return pdus.abort(&error).await;
+            }
+        };
+        match self.admit(&request) {
+            Ok((agreement, permit)) => {
+                self.associate(&mut pdus, peer, agreement, permit, stopping).await;
+            }
+            Err(rejection) => {
+                tracing::warn!(%peer, %rejection, "association rejected");
+                let rejected = Pdu::AssociationRJ(rejection.pdu());
+                if pdus.write(&rejected, self.options.artim).await.is_ok() {
+                    pdus.linger().await;
+                }
+                self.tell(ScpEvent::Rejected { peer, rejection }).await;
+            }
+        }
+    }
+
+    /// The whole request within ARTIM, from the connection on (PS3.8 9.1.5).
+    async fn read_request<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        pdus: &mut PduStream<T>,
+    ) -> Result<AssociateRequest, UpperLayerError> {
+        let mut body = Vec::new();
+        match pdus.read(&mut body, self.options.artim).await? {
+            PduType::AssociateRq => AssociateRequest::parse(&body).map_err(|error| {
+                tracing::warn!(error = %Chain(&error), "association request refused");
+                UpperLayerError::invalid("malformed association request")
+            }),
+            PduType::Abort => Err(UpperLayerError::Closed),
+            _ => Err(UpperLayerError::unexpected("no association request")),
+        }
+    }
+
+    fn admit(
+        &self,
+        request: &AssociateRequest,
+    ) -> Result<(Agreement, OwnedSemaphorePermit), Rejection> {
+        let agreement =
+            negotiate(request, &self.options.ae_title, &self.options.calling_ae_titles)?;
+        let permit = self.permits.clone().try_acquire_owned().map_err(|_| Rejection::TooMany)?;
+        Ok((agreement, permit))
+    }
+
+    async fn associate<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        pdus: &mut PduStream<T>,
+        peer: SocketAddr,
+        agreement: Agreement,
+        permit: OwnedSemaphorePermit,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
+        let calling_ae = agreement.calling_ae.clone();
+        tracing::debug!(association, %peer, %calling_ae, "association opened");
+        self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
+        let mut served = Association::new(pdus, self, agreement, permit);
+        let outcome = served.run(&mut stopping).await;
+        // This drops the permit and an instance that is not complete.
+        let association::Summary { n_instances, series } = served.end();
+        let end = match &outcome {
+            Ok(end) => *end,
+            Err(error) => {
+                tracing::warn!(association, %peer, error = %Chain(error), "association failed");
+                AssociationEnd::Failed
+            }
+        };
+        tracing::debug!(association, ?end, n_instances, "association closed");
+        let series = series.into_iter().collect();
+        self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;
+        match outcome {
+            Ok(_) => pdus.linger().await,
+            Err(error) => pdus.abort(&error).await,
+        }
+    }
+
+    async fn tell(&self, event: ScpEvent) {
+        // A receiver that is gone does not want to know; one that is stuck must not hold us for ever.
+        let _ = self.events.send_timeout(event, limits::SPOOL_STALL).await;
+    }
+}
+
+fn report_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "the task of a connection failed");
+    }
+}

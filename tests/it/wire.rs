@@ -1,0 +1,630 @@
+//! The storage SCP and SCU over real sockets: with each other, with DCMTK, and with peers that
+//! misbehave byte by byte.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dicom_dictionary_std::uids;
+use dicom_ul::pdu::{
+    AbortRQSource, AssociationRQ, PDataValue, PDataValueType, Pdu, PresentationContextProposed,
+    PresentationContextResultReason, UserVariableItem, read_pdu, write_pdu,
+};
+use parotidd::clock::ManualClock;
+use parotidd::dicom::dimse::{self, Response, StoreStatus};
+use parotidd::dicom::part10::FileMeta;
+use parotidd::dicom::received::ReceivedInstance;
+use parotidd::dicom::store_scp::{
+    AssociationEnd, CallingAeTitles, InstanceSink, Rejection, ScpEvent, ScpOptions, SinkError,
+    StoreScp,
+};
+use parotidd::dicom::store_scu::{self, ScuError, ScuOptions, SendOutcome};
+use parotidd::error::Disposition;
+use parotidd::intake::spool::Spool;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const SERIES: &str = "1.2.7";
+
+/// Remembers what was recorded; refuses on request.
+#[derive(Debug, Default)]
+struct Records {
+    instances: Mutex<Vec<ReceivedInstance>>,
+    refusal: Mutex<Option<Disposition>>,
+    /// Whether every file was there when it was recorded.
+    missed: AtomicBool,
+    folder: PathBuf,
+}
+
+impl InstanceSink for Records {
+    async fn committed(&self, instance: ReceivedInstance) -> Result<(), SinkError> {
+        if !self.folder.join(&instance.path).is_file() {
+            self.missed.store(true, Ordering::SeqCst);
+        }
+        if let Some(disposition) = *self.refusal.lock().unwrap() {
+            return Err(SinkError { disposition, source: "told to".into() });
+        }
+        self.instances.lock().unwrap().push(instance);
+        Ok(())
+    }
+}
+
+struct Server {
+    address: std::net::SocketAddr,
+    records: Arc<Records>,
+    spool: Arc<Spool>,
+    events: mpsc::Receiver<ScpEvent>,
+    stop: Option<oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<()>,
+    _dir: tempfile::TempDir,
+}
+
+impl Server {
+    async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    async fn start_with(edit: impl FnOnce(&mut ScpOptions)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Arc::new(Spool::open(&dir.path().join("spool")).unwrap().0);
+        let records = Arc::new(Records { folder: spool.folder().to_owned(), ..Records::default() });
+        let mut options = ScpOptions {
+            ae_title: "PAROTIDD".parse().unwrap(),
+            calling_ae_titles: CallingAeTitles::Only(["CT1".parse().unwrap()].into()),
+            associations_max: 4,
+            artim: Duration::from_secs(2),
+            idle_timeout: Duration::from_secs(2),
+            clock: Arc::new(ManualClock::default()),
+        };
+        edit(&mut options);
+        let (sender, events) = mpsc::channel(64);
+        let scp = StoreScp::new(options, spool.clone(), records.clone(), sender);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(scp.serve(listener, async move {
+            let _ = stopped.await;
+        }));
+        Self { address, records, spool, events, stop: Some(stop), served, _dir: dir }
+    }
+
+    fn instances(&self) -> Vec<ReceivedInstance> {
+        self.records.instances.lock().unwrap().clone()
+    }
+
+    fn refuse(&self, disposition: Option<Disposition>) {
+        *self.records.refusal.lock().unwrap() = disposition;
+    }
+
+    /// Every file in the spool, relative to it.
+    fn files(&self) -> Vec<PathBuf> {
+        fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { walk(&path, files) } else { files.push(path) }
+            }
+        }
+        let mut files = Vec::new();
+        walk(self.spool.folder(), &mut files);
+        files.iter().map(|path| path.strip_prefix(self.spool.folder()).unwrap().into()).collect()
+    }
+
+    /// Waits until the spool is as empty as it should be after a peer that broke off.
+    async fn expect_no_files(&self) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while !self.files().is_empty() {
+            assert!(std::time::Instant::now() < deadline, "left over: {:?}", self.files());
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// It still does its work.
+    async fn expect_alive(&self) {
+        timeout(PATIENCE, store_scu::echo(self.address, &scu("CT1"))).await.unwrap().unwrap();
+    }
+
+    async fn event(&mut self) -> ScpEvent {
+        timeout(PATIENCE, self.events.recv()).await.unwrap().unwrap()
+    }
+
+    async fn stop(mut self) -> Vec<ScpEvent> {
+        self.stop.take().unwrap().send(()).unwrap();
+        timeout(PATIENCE, &mut self.served).await.unwrap().unwrap();
+        let mut events = Vec::new();
+        while let Ok(event) = self.events.try_recv() {
+            events.push(event);
+        }
+        events
+    }
+}
+
+fn scu(calling: &str) -> ScuOptions {
+    ScuOptions {
+        timeout: PATIENCE,
+        ..ScuOptions::new(calling.parse().unwrap(), "PAROTIDD".parse().unwrap())
+    }
+}
+
+/// A CT image's data set in Implicit VR, with `n_bytes` of pixel data.
+fn data_set(sop_instance: &str, n_bytes: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut push = |tag: [u16; 2], value: &[u8], padding: u8| {
+        let length = value.len() + value.len() % 2;
+        bytes.extend(tag[0].to_le_bytes());
+        bytes.extend(tag[1].to_le_bytes());
+        bytes.extend(u32::try_from(length).unwrap().to_le_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len() + length - value.len(), padding);
+    };
+    push([0x0008, 0x0016], uids::CT_IMAGE_STORAGE.as_bytes(), 0);
+    push([0x0008, 0x0018], sop_instance.as_bytes(), 0);
+    push([0x0008, 0x0060], b"CT", b' ');
+    push([0x0010, 0x0010], b"PHANTOM^ONE", b' ');
+    push([0x0020, 0x000D], b"1.2.6", 0);
+    push([0x0020, 0x000E], SERIES.as_bytes(), 0);
+    let pixels: Vec<u8> = (0..n_bytes).map(|n| n.to_le_bytes()[0]).collect();
+    push([0x7FE0, 0x0010], &pixels, 0);
+    bytes
+}
+
+/// The same as a Part 10 file of another program.
+fn write_file(folder: &Path, sop_instance: &str, n_bytes: u32) -> PathBuf {
+    let meta = FileMeta {
+        sop_class: uids::CT_IMAGE_STORAGE.parse().unwrap(),
+        sop_instance: sop_instance.parse().unwrap(),
+        transfer_syntax: uids::IMPLICIT_VR_LITTLE_ENDIAN.parse().unwrap(),
+        source_ae: None,
+    };
+    let path = folder.join(format!("{sop_instance}.dcm"));
+    std::fs::write(&path, [meta.encode(), data_set(sop_instance, n_bytes)].concat()).unwrap();
+    path
+}
+
+/// A peer that says exactly what it is told to, byte for byte.
+struct RawPeer(TcpStream);
+
+const CT: u8 = 1;
+const VERIFICATION: u8 = 3;
+
+fn request(calling: &str, called: &str) -> AssociationRQ {
+    let context = |id, class: &str| PresentationContextProposed {
+        id,
+        abstract_syntax: class.to_owned(),
+        transfer_syntaxes: vec![uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned()],
+    };
+    AssociationRQ {
+        protocol_version: 1,
+        calling_ae_title: calling.to_owned(),
+        called_ae_title: called.to_owned(),
+        application_context_name: uids::DICOM_APPLICATION_CONTEXT.to_owned(),
+        presentation_contexts: vec![
+            context(CT, uids::CT_IMAGE_STORAGE),
+            context(VERIFICATION, uids::VERIFICATION),
+            context(5, uids::MR_IMAGE_STORAGE),
+        ],
+        user_variables: vec![UserVariableItem::MaxLength(16_384)],
+    }
+}
+
+fn store_command(message_id: u16, sop_instance: &str) -> Vec<u8> {
+    // The encoder takes only real UIDs, so the raw peer puts a stand-in's bytes in its place.
+    let stand_in = format!("1.{}", "2".repeat(sop_instance.len() - 2));
+    let class = uids::CT_IMAGE_STORAGE.parse().unwrap();
+    let mut command = dimse::store_request(message_id, &class, &stand_in.parse().unwrap());
+    let at = command.windows(stand_in.len()).rposition(|w| w == stand_in.as_bytes()).unwrap();
+    command[at..at + stand_in.len()].copy_from_slice(sop_instance.as_bytes());
+    command
+}
+
+fn pdv(context: u8, value_type: PDataValueType, is_last: bool, data: &[u8]) -> PDataValue {
+    PDataValue { presentation_context_id: context, value_type, is_last, data: data.to_vec() }
+}
+
+impl RawPeer {
+    async fn connect(server: &Server) -> Self {
+        Self(TcpStream::connect(server.address).await.unwrap())
+    }
+
+    async fn associated(server: &Server) -> Self {
+        let mut peer = Self::connect(server).await;
+        peer.send(&request("CT1", "PAROTIDD").into()).await;
+        let Pdu::AssociationAC(accept) = peer.receive().await else { panic!("not accepted") };
+        let reasons: Vec<_> =
+            accept.presentation_contexts.into_iter().map(|context| context.reason).collect();
+        use PresentationContextResultReason::{AbstractSyntaxNotSupported, Acceptance};
+        assert_eq!(reasons, [Acceptance, Acceptance, AbstractSyntaxNotSupported]);
+        peer
+    }
+
+    async fn send(&mut self, pdu: &Pdu) {
+        let mut bytes = Vec::new();
+        write_pdu(&mut bytes, pdu).unwrap();
+        self.0.write_all(&bytes).await.unwrap();
+    }
+
+    async fn send_pdvs(&mut self, data: Vec<PDataValue>) {
+        self.send(&Pdu::PData { data }).await;
+    }
+
+    async fn send_command(&mut self, context: u8, command: &[u8]) {
+        self.send_pdvs(vec![pdv(context, PDataValueType::Command, true, command)]).await;
+    }
+
+    async fn send_data(&mut self, context: u8, is_last: bool, data: &[u8]) {
+        self.send_pdvs(vec![pdv(context, PDataValueType::Data, is_last, data)]).await;
+    }
+
+    async fn receive(&mut self) -> Pdu {
+        let mut bytes = vec![0; 6];
+        timeout(PATIENCE, self.0.read_exact(&mut bytes)).await.unwrap().unwrap();
+        let length = u32::from_be_bytes(bytes[2..6].try_into().unwrap());
+        bytes.resize(6 + length as usize, 0);
+        timeout(PATIENCE, self.0.read_exact(&mut bytes[6..])).await.unwrap().unwrap();
+        read_pdu(&bytes[..], 65_536, false).unwrap().unwrap()
+    }
+
+    async fn expect_response(&mut self, field: u16, message_id: u16, status: StoreStatus) {
+        let Pdu::PData { data } = self.receive().await else { panic!("no response") };
+        let command = dimse::Command::parse(&data[0].data).unwrap();
+        assert_eq!(command, dimse::Command::Response(Response { field, message_id, status }));
+    }
+
+    async fn expect_abort(&mut self) {
+        assert!(matches!(
+            self.receive().await,
+            Pdu::AbortRQ { source: AbortRQSource::ServiceProvider(_) }
+        ));
+        self.expect_close().await;
+    }
+
+    async fn expect_close(&mut self) {
+        let read = timeout(PATIENCE, self.0.read(&mut [0; 64])).await.unwrap();
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_scu_sends_to_our_scp() {
+    let mut server = Server::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut files: Vec<_> =
+        (1..=3).map(|n| write_file(dir.path(), &format!("1.2.3.{n}"), 300_000 * n)).collect();
+    files.push(dir.path().join("missing.dcm"));
+    files.push(files[0].clone());
+    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let stored: Vec<_> = outcomes.iter().map(SendOutcome::is_stored).collect();
+    assert_eq!(stored, [true, true, true, false, true]);
+
+    for (n, file) in (1..=3).zip(&files) {
+        let received = server.spool.folder().join(format!("{SERIES}/1.2.3.{n}.dcm"));
+        let (sent, kept) = (std::fs::read(file).unwrap(), std::fs::read(received).unwrap());
+        let expected = data_set(&format!("1.2.3.{n}"), 300_000 * n);
+        assert!(sent.ends_with(&expected) && kept.ends_with(&expected), "bytes are kept as sent");
+    }
+    let instances = server.instances();
+    assert_eq!(instances.len(), 4, "an instance sent again is recorded again");
+    assert_eq!(instances[0].calling_ae.as_str(), "CT1");
+    assert_eq!(instances[0].path, Path::new("1.2.7/1.2.3.1.dcm"));
+    assert!(!server.records.missed.load(Ordering::SeqCst), "recorded only once on disk");
+    assert_eq!(server.spool.recover().unwrap().len(), 3);
+
+    assert!(matches!(server.event().await, ScpEvent::Opened { .. }));
+    let ScpEvent::Closed { end, n_instances, series, .. } = server.event().await else {
+        panic!("no end")
+    };
+    assert_eq!((end, n_instances), (AssociationEnd::Released, 4));
+    assert_eq!(series, [SERIES.parse().unwrap()]);
+    assert!(server.stop().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn associations_are_rejected_with_the_right_codes() {
+    let mut server = Server::start().await;
+    let mut check = async |calling: &str, called: &str, expected: Rejection| {
+        let options = ScuOptions { called_ae: called.parse().unwrap(), ..scu(calling) };
+        let error = store_scu::echo(server.address, &options).await.unwrap_err();
+        assert!(matches!(error, ScuError::Rejected(_)), "{error}");
+        let ScpEvent::Rejected { rejection, .. } = server.event().await else { panic!() };
+        assert_eq!(rejection, expected);
+    };
+    check("OTHER", "PAROTIDD", Rejection::CallingAeTitle).await;
+    check("CT1", "OTHER", Rejection::CalledAeTitle).await;
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_associations_are_turned_away_and_later_ones_are_fine() {
+    let server = Server::start_with(|options| options.associations_max = 1).await;
+    let mut first = RawPeer::associated(&server).await;
+    let mut second = RawPeer::connect(&server).await;
+    second.send(&request("CT1", "PAROTIDD").into()).await;
+    let mut bytes = [0; 10];
+    second.0.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(bytes, [3, 0, 0, 0, 0, 4, 0, 2, 3, 2], "transient, local limit exceeded");
+    first.send(&Pdu::ReleaseRQ).await;
+    assert_eq!(first.receive().await, Pdu::ReleaseRP);
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_peers_block_nobody_and_are_let_go() {
+    let server = Server::start_with(|options| {
+        options.associations_max = 1;
+        options.artim = Duration::from_millis(500);
+        options.idle_timeout = Duration::from_millis(500);
+    })
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(RawPeer::connect(&server).await);
+    }
+    let mut half = RawPeer::connect(&server).await;
+    half.0.write_all(&[1, 0, 0, 0, 1]).await.unwrap();
+    server.expect_alive().await;
+    // One that holds the only association, in the middle of a data set.
+    let mut idle = RawPeer::associated(&server).await;
+    idle.send_command(CT, &store_command(1, "1.2.3")).await;
+    idle.send_data(CT, false, &data_set("1.2.3", 100)[..50]).await;
+    idle.expect_abort().await;
+    server.expect_no_files().await;
+    half.expect_abort().await;
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_may_be_cut_and_joined_in_any_way() {
+    let server = Server::start().await;
+    let mut peer = RawPeer::associated(&server).await;
+    use PDataValueType::{Command, Data};
+    // A fragmented command in PDUs of their own, the data set in three PDVs of one PDU.
+    let command = store_command(7, "1.2.3");
+    for (n, piece) in command.chunks(40).enumerate() {
+        let is_last = (n + 1) * 40 >= command.len();
+        peer.send_pdvs(vec![pdv(CT, Command, is_last, piece)]).await;
+    }
+    let bytes = data_set("1.2.3", 1000);
+    peer.send_pdvs(vec![
+        pdv(CT, Data, false, &bytes[..10]),
+        pdv(CT, Data, false, &bytes[10..500]),
+        pdv(CT, Data, true, &bytes[500..]),
+    ])
+    .await;
+    peer.expect_response(0x8001, 7, StoreStatus::Success).await;
+    // Command and whole data set in one PDU, with an empty last piece.
+    let bytes = data_set("1.2.4", 1000);
+    peer.send_pdvs(vec![
+        pdv(CT, Command, true, &store_command(8, "1.2.4")),
+        pdv(CT, Data, false, &bytes),
+        pdv(CT, Data, true, &[]),
+    ])
+    .await;
+    peer.expect_response(0x8001, 8, StoreStatus::Success).await;
+    peer.send_command(VERIFICATION, &dimse::echo_request(9)).await;
+    peer.expect_response(0x8030, 9, StoreStatus::Success).await;
+    assert_eq!(server.instances().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_instances_get_their_status_and_leave_no_file() {
+    let server = Server::start().await;
+    let mut peer = RawPeer::associated(&server).await;
+    let good = data_set("1.2.3", 1000);
+    let mut check = async |message_id, context, sop_instance: &str, bytes: &[u8], status| {
+        peer.send_command(context, &store_command(message_id, sop_instance)).await;
+        peer.send_data(context, true, bytes).await;
+        peer.expect_response(0x8001, message_id, status).await;
+        assert_eq!(server.files(), [] as [PathBuf; 0]);
+    };
+    check(1, CT, "../../../../tmp/x", &good, StoreStatus::InvalidSopInstance).await;
+    check(2, CT, "1.2/../3", &good, StoreStatus::InvalidSopInstance).await;
+    check(3, VERIFICATION, "1.2.3", &good, StoreStatus::SopClassNotSupported).await;
+    check(4, CT, "1.2.4", &good, StoreStatus::DataSetDoesNotMatchSopClass).await;
+    check(5, CT, "1.2.3", b"garbage!", StoreStatus::CannotUnderstand).await;
+    check(6, CT, "1.2.3", &good[..60], StoreStatus::CannotUnderstand).await;
+    let four_gigabytes = [&good[..34], &[8, 0, 0x17, 0, 0xFE, 0xFF, 0xFF, 0xFF, 1][..]].concat();
+    check(7, CT, "1.2.3", &four_gigabytes, StoreStatus::CannotUnderstand).await;
+    server.refuse(Some(Disposition::Reject));
+    check(8, CT, "1.2.3", &good, StoreStatus::CannotUnderstand).await;
+    assert!(server.instances().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_a_success_that_was_not_recorded() {
+    let server = Server::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let files = [write_file(dir.path(), "1.2.3", 1000)];
+    server.refuse(Some(Disposition::Retry));
+    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    assert!(matches!(outcomes[0], SendOutcome::Answered(StoreStatus::OutOfResources)));
+    server.refuse(None);
+    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    assert!(outcomes[0].is_stored());
+    // A spool that is gone is the world's fault, not the instance's.
+    std::fs::remove_dir_all(server.spool.folder()).unwrap();
+    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    assert!(matches!(outcomes[0], SendOutcome::Answered(StoreStatus::OutOfResources)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_services_are_declined() {
+    let server = Server::start().await;
+    let mut peer = RawPeer::associated(&server).await;
+    // C-FIND, C-MOVE, C-GET, N-CREATE on a storage context, each with an identifier behind it.
+    for (message_id, field) in [(1, 0x0020_u16), (2, 0x0021), (3, 0x0010), (4, 0x0140)] {
+        let mut command = store_command(message_id, "1.2.3");
+        let at = command.windows(4).position(|window| window == [0, 0, 0, 1]).unwrap();
+        command[at + 8..at + 10].copy_from_slice(&field.to_le_bytes());
+        peer.send_command(CT, &command).await;
+        peer.send_data(CT, true, b"identifier").await;
+        let status = StoreStatus::UnrecognizedOperation;
+        peer.expect_response(field | 0x8000, message_id, status).await;
+    }
+    peer.send_command(VERIFICATION, &dimse::echo_request(9)).await;
+    peer.expect_response(0x8030, 9, StoreStatus::Success).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn peers_that_break_the_protocol_are_aborted() {
+    let server = Server::start().await;
+    let echo = dimse::echo_request(1);
+    let store = store_command(1, "1.2.3");
+    use PDataValueType::{Command, Data};
+    let cases: Vec<Vec<PDataValue>> = vec![
+        // On a context that was rejected, and on one that was never proposed.
+        vec![pdv(5, Command, true, &echo)],
+        vec![pdv(99, Command, true, &echo)],
+        // A data set to no command, and a command within a data set.
+        vec![pdv(CT, Data, true, b"data")],
+        vec![pdv(CT, Command, true, &store), pdv(CT, Command, true, &echo)],
+        // A data set that changes its context.
+        vec![pdv(CT, Command, true, &store), pdv(VERIFICATION, Data, true, b"data")],
+        // A response to nothing, and a command set that lies.
+        vec![pdv(CT, Command, true, &dimse::echo_response(1))],
+        vec![pdv(CT, Command, true, &[0, 0, 0, 1, 255, 255, 255, 255])],
+    ];
+    for case in cases {
+        let mut peer = RawPeer::associated(&server).await;
+        peer.send_pdvs(case).await;
+        peer.expect_abort().await;
+    }
+    let mut peer = RawPeer::associated(&server).await;
+    peer.0.write_all(&[4, 0, 255, 255, 255, 255]).await.unwrap();
+    peer.expect_abort().await;
+    let mut peer = RawPeer::connect(&server).await;
+    peer.0.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    peer.expect_abort().await;
+    server.expect_no_files().await;
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_breaks_off_leaves_no_file() {
+    let mut server = Server::start().await;
+    for (how, expected) in [("abort", AssociationEnd::Aborted), ("close", AssociationEnd::Failed)] {
+        let mut peer = RawPeer::associated(&server).await;
+        peer.send_command(CT, &store_command(1, "1.2.3")).await;
+        peer.send_data(CT, false, &data_set("1.2.3", 10_000)[..5000]).await;
+        if how == "abort" {
+            peer.send(&Pdu::AbortRQ { source: AbortRQSource::ServiceUser }).await;
+        }
+        drop(peer);
+        assert!(matches!(server.event().await, ScpEvent::Opened { .. }));
+        let ScpEvent::Closed { end, .. } = server.event().await else { panic!("no end") };
+        assert_eq!(end, expected, "{how}");
+        server.expect_no_files().await;
+    }
+    assert!(server.instances().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_finishes_what_has_begun() {
+    let server = Server::start().await;
+    let mut idle = RawPeer::associated(&server).await;
+    let mut busy = RawPeer::associated(&server).await;
+    let bytes = data_set("1.2.3", 1000);
+    busy.send_command(CT, &store_command(1, "1.2.3")).await;
+    busy.send_data(CT, false, &bytes[..100]).await;
+    sleep(Duration::from_millis(100)).await;
+    let (records, address) = (server.records.clone(), server.address);
+    let stopped = tokio::spawn(server.stop());
+    assert!(matches!(idle.receive().await, Pdu::AbortRQ { .. }));
+    busy.send_data(CT, true, &bytes[100..]).await;
+    busy.expect_response(0x8001, 1, StoreStatus::Success).await;
+    assert!(matches!(busy.receive().await, Pdu::AbortRQ { .. }));
+    drop((idle, busy));
+    stopped.await.unwrap();
+    assert_eq!(records.instances.lock().unwrap().len(), 1);
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Runs a DCMTK program; `None` where it is not installed.
+async fn dcmtk(program: &'static str, arguments: Vec<String>) -> Option<bool> {
+    let run = move || {
+        let mut command = Command::new(program);
+        match command.args(arguments).env("TCP_NODELAY", "1").output() {
+            Ok(output) => {
+                eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+                Some(output.status.success())
+            }
+            Err(_) => {
+                eprintln!("skipped: {program} (DCMTK) is not installed");
+                None
+            }
+        }
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dcmtk_sends_to_our_scp() {
+    let server = Server::start().await;
+    let port = server.address.port().to_string();
+    let peer = |calling: &str| {
+        ["-aet", calling, "-aec", "PAROTIDD", "127.0.0.1", &port].map(str::to_owned).to_vec()
+    };
+    let Some(echoed) = dcmtk("echoscu", peer("CT1")).await else { return };
+    assert!(echoed);
+    assert_eq!(dcmtk("echoscu", peer("OTHER")).await, Some(false));
+    let findscu = [peer("CT1"), ["-S", "-k", "0008,0052=STUDY"].map(str::to_owned).to_vec()];
+    assert_ne!(dcmtk("findscu", findscu.concat()).await, None);
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut files: Vec<_> =
+        (1..=5).map(|n| write_file(dir.path(), &format!("1.2.3.{n}"), 500_000)).collect();
+    let real =
+        Path::new("../shared/data/dicom_corpus/pydicom/src/pydicom/data/test_files/CT_small.dcm");
+    if real.is_file() {
+        files.push(real.to_owned());
+    } else {
+        eprintln!("without a real CT: {} is not there", real.display());
+    }
+    let paths = files.iter().map(|path| path.to_str().unwrap().to_owned());
+    let arguments = peer("CT1").into_iter().chain(paths).collect();
+    assert_eq!(dcmtk("storescu", arguments).await, Some(true));
+    let instances = server.instances();
+    assert_eq!(instances.len(), files.len());
+    for n in 1..=5_u32 {
+        let received = server.spool.folder().join(format!("{SERIES}/1.2.3.{n}.dcm"));
+        let kept = dicom_object::open_file(received).unwrap();
+        assert_eq!(kept.meta().media_storage_sop_instance_uid(), format!("1.2.3.{n}"));
+        let pixels = kept.element_by_name("PixelData").unwrap().to_bytes().unwrap();
+        assert_eq!(pixels.len(), 500_000);
+    }
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_scu_sends_to_dcmtk() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new("storescp");
+    command.args(["-aet", "PACS", "-od"]).arg(dir.path()).arg(port.to_string());
+    let Ok(mut storescp) = command.spawn() else {
+        eprintln!("skipped: storescp (DCMTK) is not installed");
+        return;
+    };
+    let options = ScuOptions { called_ae: "PACS".parse().unwrap(), ..scu("PAROTIDD") };
+    let address = ("127.0.0.1", port);
+    let mut echoed = Err(ScuError::Aborted);
+    for _ in 0..100 {
+        echoed = store_scu::echo(address, &options).await;
+        if echoed.is_ok() {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let source = tempfile::tempdir().unwrap();
+    let files =
+        [write_file(source.path(), "1.2.3", 300_000), write_file(source.path(), "1.2.4", 9)];
+    let outcomes = store_scu::send(address, &options, &files).await;
+    storescp.kill().unwrap();
+    storescp.wait().unwrap();
+    echoed.unwrap();
+    assert!(outcomes.unwrap().iter().all(SendOutcome::is_stored));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
