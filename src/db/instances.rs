@@ -170,20 +170,21 @@ pub(super) fn extent(
     Ok(newest.map(|(id_max, study)| (names, Extent { n_instances, id_max, study })))
 }
 
-/// Every series with instances that no job of these models includes, oldest first. At start each of
-/// them is given to the series assembler again.
-pub fn open_series(model_key: String) -> Operation<Vec<OpenSeries>> {
-    Operation::new("list the series that wait for a job", move |connection| {
+/// Every series with instances that no job includes, oldest first. At start each of them is given to
+/// the series assembler again. A job of other models counts too: an update of the models does not
+/// screen all that the spool still holds once more.
+pub fn open_series() -> Operation<Vec<OpenSeries>> {
+    Operation::new("list the series that wait for a job", |connection| {
         connection
             .prepare_cached(
                 "SELECT series_instance_uid, study_instance_uid, count(*), max(received_unix_ms),
                         max(id) AS id_max
                  FROM instances AS i GROUP BY series_instance_uid
                  HAVING id_max > (SELECT coalesce(max(instance_id_max), 0) FROM jobs AS j
-                     WHERE j.series_instance_uid = i.series_instance_uid AND model_key = ?1)
+                     WHERE j.series_instance_uid = i.series_instance_uid)
                  ORDER BY id_max",
             )?
-            .query_map([&model_key], |row| {
+            .query_map([], |row| {
                 Ok(OpenSeries {
                     series: row::parsed(row, 0)?,
                     study: row::parsed(row, 1)?,
@@ -238,7 +239,7 @@ pub(super) mod tests {
     #[test]
     fn an_instance_that_moves_to_another_series_opens_that_series() {
         let connection = in_memory();
-        let open = || open_series("m".into()).run(&connection).unwrap();
+        let open = || open_series().run(&connection).unwrap();
         let moved = ReceivedInstance { series: "1.2.8".parse().unwrap(), ..instance(7, 1) };
         record_all(vec![instance(7, 1), instance(7, 2)]).run(&connection).unwrap();
         record(moved).run(&connection).unwrap();

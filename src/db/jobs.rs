@@ -10,7 +10,9 @@
 //! named by its [`fingerprint`]: the sorted SOP Instance UIDs, hashed. Contents are left out on
 //! purpose: a SOP Instance UID names its content (PS3.5 section 9), and a scanner that sends again in
 //! another transfer syntax has the same pictures. So a series sent twice is one job, while a slice
-//! that comes late makes a new set, a new job, and a result that supersedes the earlier one.
+//! that comes late makes a new set, a new job, and a result that supersedes the earlier one. A job that
+//! failed is not run again by a re-send either: its series has the answer "not assessable", which new
+//! models or another slice can change.
 
 use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
@@ -222,11 +224,23 @@ pub fn retry(id: JobId, error: String) -> Operation<()> {
     })
 }
 
-/// Puts every running job back: at start nothing runs, so they are what a crash left. Answers how
-/// many there were.
-pub fn requeue_running() -> Operation<usize> {
-    Operation::new("put the interrupted screening jobs back", |connection| {
-        put_back(connection, None)
+/// What the start does with the jobs of the last run: those that were running are what a crash left
+/// and wait again; those made for other models (an update came between) are handed to these, with
+/// their attempts given back. Answers how many had been running.
+pub fn recover(model_key: String) -> Operation<usize> {
+    Operation::new("take up the interrupted screening jobs", move |connection| {
+        let n_running = put_back(connection, None)?;
+        connection.execute(
+            "UPDATE OR IGNORE jobs SET model_key = ?1, attempts = 0
+             WHERE state = 'queued' AND model_key <> ?1",
+            [&model_key],
+        )?;
+        // What was left out has its twin among the jobs of these models.
+        connection.execute(
+            "UPDATE jobs SET state = 'superseded' WHERE state = 'queued' AND model_key <> ?1",
+            [&model_key],
+        )?;
+        Ok(n_running)
     })
 }
 
@@ -312,12 +326,12 @@ mod tests {
         enqueue_series(&connection, 1);
         record(&connection, 1, 2);
         assert_eq!(claimed(&connection), Some((JobId(1), 1, 1)));
-        let open = instances::open_series("m1".into()).run(&connection).unwrap();
+        let open = instances::open_series().run(&connection).unwrap();
         assert_eq!(open.len(), 1);
         enqueue_series(&connection, 1);
-        assert_eq!(instances::open_series("m1".into()).run(&connection).unwrap(), []);
+        assert_eq!(instances::open_series().run(&connection).unwrap(), []);
         // The interrupted first job has a successor and is not run again.
-        assert_eq!(requeue_running().run(&connection).unwrap(), 1);
+        assert_eq!(recover("m1".into()).run(&connection).unwrap(), 1);
         assert_eq!(claimed(&connection), Some((JobId(2), 1, 2)));
     }
 
@@ -329,7 +343,7 @@ mod tests {
             enqueue_series(&connection, series);
         }
         assert_eq!(claimed(&connection), Some((JobId(1), 1, 1)));
-        assert_eq!(requeue_running().run(&connection).unwrap(), 1);
+        assert_eq!(recover("m1".into()).run(&connection).unwrap(), 1);
         assert_eq!(claimed(&connection), Some((JobId(1), 2, 1)));
         retry(JobId(1), "out of memory".into()).run(&connection).unwrap();
         let job = claim().run(&connection).unwrap().unwrap();
@@ -337,6 +351,23 @@ mod tests {
         assert_eq!(claimed(&connection), Some((JobId(2), 1, 1)));
         let counts = counts().run(&connection).unwrap();
         assert_eq!(counts, JobCounts { n_queued: 0, n_running: 2, n_finished: 0 });
+    }
+
+    #[test]
+    fn an_update_of_the_models_takes_over_what_waits_and_no_more() {
+        let connection = in_memory();
+        for series in 1..=2 {
+            record(&connection, series, 1);
+            enqueue_series(&connection, series);
+        }
+        let job = claim().run(&connection).unwrap().unwrap();
+        assert_eq!(recover("m2".into()).run(&connection).unwrap(), 1);
+        assert_eq!(instances::open_series().run(&connection).unwrap(), []);
+        for id in [job.id, JobId(2)] {
+            let job = claim().run(&connection).unwrap().unwrap();
+            assert_eq!((job.id, job.model_key.as_str(), job.attempt), (id, "m2", 1));
+        }
+        assert_eq!(claimed(&connection), None);
     }
 
     #[test]

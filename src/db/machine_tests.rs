@@ -102,7 +102,7 @@ impl Machine {
                 }
             }
             Op::Crash => {
-                let n = jobs::requeue_running().run(&self.connection).unwrap();
+                let n = jobs::recover("m".into()).run(&self.connection).unwrap();
                 assert_eq!(n, usize::from(self.job.is_some()));
                 if self.job.take().is_some() {
                     self.put_back();
@@ -235,13 +235,11 @@ impl Machine {
         let jobs = jobs::counts().run(&self.connection).unwrap();
         assert_eq!(jobs.n_queued as usize, self.model.queue.len());
         assert_eq!(jobs.n_running as usize, usize::from(self.model.running.is_some()));
-        assert_eq!(jobs.n_finished as usize, self.model.results.len());
+        assert_eq!(jobs.n_finished, self.model.results.len() as u64);
         let deliveries = deliveries::counts().run(&self.connection).unwrap();
         assert_eq!(deliveries.n_waiting as usize, self.model.waiting.len());
-        assert_eq!(
-            deliveries.n_sent as usize + deliveries.n_dead as usize,
-            self.model.finished.len()
-        );
+        let n_finished = deliveries.n_sent + u64::from(deliveries.n_dead);
+        assert_eq!(n_finished, self.model.finished.len() as u64);
     }
 }
 
