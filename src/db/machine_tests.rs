@@ -300,3 +300,27 @@ fn a_correction_waits_for_what_it_corrects() {
     let Next::Due(second) = next(100) else { panic!("now the correction is due") };
     assert!(second.id > first.id);
 }
+
+#[test]
+fn what_was_refused_was_never_told() {
+    let connection = open::in_memory();
+    for (n, n_told) in [(1, 0), (2, 1), (3, 0)] {
+        instances::record(instance(1, n)).run(&connection).unwrap();
+        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), 0).run(&connection).unwrap();
+        let job = jobs::claim().run(&connection).unwrap().unwrap();
+        let check = move |unrouted: &Unrouted<'_>| {
+            assert_eq!(unrouted.told.len(), n_told, "before result {n}");
+            if n == 1 { route(unrouted) } else { Vec::new() }
+        };
+        results::commit(job.id, JobEnd::Done, report(Decision::Flagged), 0, check)
+            .run(&connection)
+            .unwrap();
+        if n == 2 {
+            let Next::Due(it) = deliveries::next("ward".into(), 0).run(&connection).unwrap() else {
+                panic!("it waits")
+            };
+            let refused = Attempted::Refused { error: "404".into(), at_unix_ms: 0 };
+            deliveries::record_attempt(it.id, refused).run(&connection).unwrap();
+        }
+    }
+}
