@@ -75,6 +75,20 @@ pub const SCP_EVENTS_MAX: usize = 1024;
 /// Time a peer may take to answer one message that we sent.
 pub const PEER_ANSWER: Duration = Duration::from_secs(60);
 
+/// Operations that share one transaction: more would make the first wait for the last.
+pub const DB_BATCH_MAX: usize = 256;
+/// Bytes the write-ahead log keeps on disk after a checkpoint.
+pub const DB_WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Damaged database files that are kept for a person to look at; the next one is refused.
+pub const DB_SET_ASIDE_MAX: u32 = 100;
+/// Bytes of an error's text that are kept in a row.
+pub const ERROR_TEXT_BYTES_MAX: usize = 1024;
+/// Bytes of a destination's name.
+pub const DESTINATION_NAME_BYTES_MAX: usize = 64;
+/// Most destinations in a configuration.
+pub const DESTINATIONS_MAX: usize = 32;
+
+const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());

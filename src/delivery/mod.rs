@@ -1,1 +1,303 @@
-//! Durable outbox: routing, retry, and one file a destination.
+//! Durable outbox: routing, retry, and one file a kind of destination.
+//!
+//! ```text
+//!  results::commit --rows--> database --next due--> one task a destination --thread--> webhook
+//!        `--- wake() -----------------------------------^   `-- receipt, later, or dead --> database
+//! ```
+//! Nothing is sent that is not a row first, and a row is done only when its receipt is stored. So a
+//! delivery is sent at least once, always with the same `Idempotency-Key`; after a crash between the
+//! answer and the receipt it is sent again, and the receiver knows it by that key. Destinations do not
+//! wait for each other; one destination has one delivery in flight.
+
+pub mod destination;
+pub mod retry;
+pub mod routing;
+mod webhook;
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+pub use destination::{Destination, DestinationError, Kind};
+
+use crate::clock::Clock;
+use crate::db::deliveries::{self, Attempted, Delivery, DeliveryId, Next};
+use crate::db::{Db, DbError};
+use crate::error::{Chain, Dispose, Disposition};
+use crate::limits::{DELIVERY_TIMEOUT, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
+
+/// Why an attempt at a delivery came to nothing. No text holds anything of the payload.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The destination will not take it, now or later.
+    #[error("the destination refused the delivery with status {status}")]
+    Refused {
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// The destination cannot take it now.
+    #[error("the destination could not take the delivery, status {status}")]
+    NotNow {
+        /// Its HTTP status.
+        status: u16,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing came back: no network, no such host, a wrong certificate, silence.
+    #[error("no answer from the destination")]
+    NoAnswer(#[source] Box<dyn Error + Send + Sync>),
+    /// No thread for the attempt.
+    #[error("could not start a thread for the delivery")]
+    Spawn(#[source] std::io::Error),
+    /// The attempt's thread panicked.
+    #[error("the delivery's thread ended without an answer")]
+    Panicked,
+}
+
+impl Dispose for SendError {
+    fn disposition(&self) -> Disposition {
+        match self {
+            Self::Refused { .. } => Disposition::Reject,
+            Self::NotNow { .. } | Self::NoAnswer(_) | Self::Spawn(_) | Self::Panicked => {
+                Disposition::Retry
+            }
+        }
+    }
+}
+
+/// Tells the outbox that rows were added.
+#[derive(Debug, Clone)]
+pub struct Waker(watch::Sender<()>);
+
+impl Waker {
+    /// Looks for due deliveries now. Cheap, and never lost: a wake-up while a delivery is in flight
+    /// counts after it.
+    pub fn wake(&self) {
+        self.0.send_replace(());
+    }
+}
+
+/// Sends what the database says is due, for ever.
+#[derive(Debug)]
+pub struct Outbox {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    destinations: Arc<[Destination]>,
+    timeout: Duration,
+    wakes: watch::Sender<()>,
+    n_attempts: watch::Sender<u64>,
+}
+
+impl Outbox {
+    /// An outbox for these destinations, not yet running.
+    #[must_use]
+    pub fn new(db: Db, clock: Arc<dyn Clock>, destinations: Arc<[Destination]>) -> Self {
+        let (wakes, _) = watch::channel(());
+        let (n_attempts, _) = watch::channel(0);
+        Self { db, clock, destinations, timeout: DELIVERY_TIMEOUT, wakes, n_attempts }
+    }
+
+    /// Gives each attempt so long, instead of [`DELIVERY_TIMEOUT`].
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    /// For whoever commits results.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(self.wakes.clone())
+    }
+
+    /// Changes after each recorded attempt: the time to read
+    /// [`counts`](crate::db::deliveries::counts) again.
+    #[must_use]
+    pub fn attempts(&self) -> watch::Receiver<u64> {
+        self.n_attempts.subscribe()
+    }
+
+    /// Delivers until `shutdown`, then finishes what is in flight (at most one attempt's time-out;
+    /// dropping this future instead is safe, the rows stay).
+    ///
+    /// # Errors
+    /// When the database fails in a way that waiting does not mend.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), DbError> {
+        self.warn_of_orphans().await?;
+        let (stop, stopped) = watch::channel(false);
+        let outbox = Arc::new(self);
+        let mut tasks = JoinSet::new();
+        for n in 0..outbox.destinations.len() {
+            let queue = Queue {
+                outbox: Arc::clone(&outbox),
+                n,
+                wakes: outbox.wakes.subscribe(),
+                stopped: stopped.clone(),
+            };
+            tasks.spawn(queue.run());
+        }
+        let mut outcome = Ok(());
+        tokio::select! {
+            () = shutdown => {}
+            // A task ends before the shutdown only by failing.
+            Some(ended) = tasks.join_next() => outcome = flatten(ended),
+        }
+        stop.send_replace(true);
+        while let Some(ended) = tasks.join_next().await {
+            outcome = outcome.and(flatten(ended));
+        }
+        outcome
+    }
+
+    /// Rows for a destination that the settings no longer have stay, and someone should know.
+    async fn warn_of_orphans(&self) -> Result<(), DbError> {
+        for name in self.db.call(deliveries::destinations_waiting()).await? {
+            if !self.destinations.iter().any(|destination| destination.name == name) {
+                tracing::warn!(
+                    destination = name,
+                    "deliveries wait for a destination that is not configured; they are kept"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn flatten(ended: Result<Result<(), DbError>, tokio::task::JoinError>) -> Result<(), DbError> {
+    ended.unwrap_or(Err(DbError::Gone { doing: "deliver: a delivery task panicked" }))
+}
+
+/// One destination's task.
+struct Queue {
+    outbox: Arc<Outbox>,
+    n: usize,
+    wakes: watch::Receiver<()>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Queue {
+    fn destination(&self) -> &Destination {
+        &self.outbox.destinations[self.n]
+    }
+
+    async fn run(mut self) -> Result<(), DbError> {
+        while !*self.stopped.borrow() {
+            // Seen before the look, so that a row added after it is another change.
+            self.wakes.mark_unchanged();
+            let now_unix_ms = self.outbox.clock.unix_ms();
+            let look = deliveries::next(self.destination().name.clone(), now_unix_ms);
+            match self.outbox.db.call(look).await {
+                Ok(Next::Due(delivery)) => self.deliver(delivery).await?,
+                Ok(Next::At(at_unix_ms)) => {
+                    let ms = u64::try_from(at_unix_ms - now_unix_ms).unwrap_or(0);
+                    self.pause(Duration::from_millis(ms)).await;
+                }
+                Ok(Next::Nothing) => self.pause(RETRY_WAIT_MAX).await,
+                Err(error) => self.survive(error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the time, a wake-up or the end, whichever is first.
+    async fn pause(&mut self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time.min(RETRY_WAIT_MAX)) => {}
+            _ = self.wakes.changed() => {}
+            _ = self.stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+
+    /// Waits a little where the database may recover.
+    async fn survive(&mut self, error: DbError) -> Result<(), DbError> {
+        if error.disposition() != Disposition::Retry {
+            return Err(error);
+        }
+        tracing::warn!(error = %Chain(&error), "the outbox waits for the database");
+        self.rest().await;
+        Ok(())
+    }
+
+    /// The shortest wait, or the end.
+    async fn rest(&mut self) {
+        tokio::select! {
+            () = tokio::time::sleep(RETRY_WAIT_MIN) => {}
+            _ = self.stopped.wait_for(|stopped| *stopped) => {}
+        }
+    }
+
+    /// One attempt, written down.
+    async fn deliver(&mut self, delivery: Delivery) -> Result<(), DbError> {
+        let (id, attempts) = (delivery.id, delivery.attempts + 1);
+        let key = delivery.idempotency_key.clone();
+        let sent = self.attempt(delivery).await;
+        let at_unix_ms = self.outbox.clock.unix_ms();
+        let name = &self.destination().name;
+        let attempted = match sent {
+            Ok(receipt) => {
+                tracing::info!(destination = %name, id = %key, attempts, "delivered");
+                Attempted::Sent { receipt, at_unix_ms }
+            }
+            Err(error) if error.disposition() == Disposition::Retry => {
+                let asked = match error {
+                    SendError::NotNow { retry_after, .. } => retry_after,
+                    _ => None,
+                };
+                let wait = retry::wait(attempts, &key, asked);
+                let error = Chain(&error).to_string();
+                tracing::warn!(destination = %name, id = %key, attempts, ?wait, error, "not delivered");
+                let wait_ms = i64::try_from(wait.as_millis()).expect("at most `RETRY_WAIT_MAX`");
+                Attempted::PutOff { error, next_unix_ms: at_unix_ms.saturating_add(wait_ms) }
+            }
+            Err(error) => {
+                let error = Chain(&error).to_string();
+                tracing::warn!(destination = %name, id = %key, attempts, error, "given up");
+                Attempted::Refused { error, at_unix_ms }
+            }
+        };
+        self.record(id, &attempted).await?;
+        if matches!(attempted, Attempted::PutOff { .. }) {
+            // A destination that is down is not asked once for each waiting row at once.
+            self.rest().await;
+        }
+        Ok(())
+    }
+
+    /// Stores how the attempt went, however long that takes: sending again because the receipt could
+    /// not be stored would flood the destination. After the stop it is tried once.
+    async fn record(&mut self, id: DeliveryId, attempted: &Attempted) -> Result<(), DbError> {
+        loop {
+            let record = deliveries::record_attempt(id, attempted.clone());
+            match self.outbox.db.call(record).await {
+                Ok(_) => break,
+                Err(error) => self.survive(error).await?,
+            }
+            if *self.stopped.borrow() {
+                break;
+            }
+        }
+        self.outbox.n_attempts.send_modify(|n| *n += 1);
+        Ok(())
+    }
+
+    /// Sends on a thread of its own: a blocked one must hold up neither the runtime's threads nor the
+    /// end of the process.
+    async fn attempt(&self, delivery: Delivery) -> Result<String, SendError> {
+        let (answer, answered) = oneshot::channel();
+        let kind = self.destination().kind.clone();
+        let (timeout, now_unix_ms) = (self.outbox.timeout, self.outbox.clock.unix_ms());
+        let send = move || {
+            let Kind::Webhook { url } = kind;
+            // Nobody listens any more when the process is ending; the row is still there.
+            let _ = answer.send(webhook::send(&url, &delivery, timeout, now_unix_ms));
+        };
+        std::thread::Builder::new()
+            .name("delivery".into())
+            .spawn(send)
+            .map_err(SendError::Spawn)?;
+        answered.await.unwrap_or(Err(SendError::Panicked))
+    }
+}

@@ -1,5 +1,6 @@
 //! The only place that knows DICOM tags and bytes.
 
+pub mod received;
 pub mod uid;
 
 pub mod dimse;

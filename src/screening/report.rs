@@ -67,6 +67,23 @@ pub struct ScreeningReport {
     pub timing_ms: Timing,
 }
 
+impl ScreeningReport {
+    /// The sides whose gland is flagged, right first.
+    #[must_use]
+    pub fn flagged_sides(&self) -> Vec<Side> {
+        let flagged = |side: &Side| {
+            self.glands.iter().any(|it| it.side == *side && it.decision == Decision::Flagged)
+        };
+        Side::BOTH.into_iter().filter(flagged).collect()
+    }
+
+    /// The largest candidate that counts towards the decision.
+    #[must_use]
+    pub fn largest_kept(&self) -> Option<&CandidateReport> {
+        self.candidates.iter().filter(|it| it.kept).max_by_key(|it| it.voxels)
+    }
+}
+
 /// The versions that answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Models {

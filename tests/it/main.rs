@@ -10,3 +10,5 @@
 mod tidy;
 
 mod wire;
+
+mod outbox;

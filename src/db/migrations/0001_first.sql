@@ -1,0 +1,79 @@
+-- One row an instance that was answered Success.
+CREATE TABLE instances (
+    -- Grows with arrival and is kept by a re-send: a job names its instances by the largest of these.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sop_instance_uid TEXT NOT NULL UNIQUE,
+    sop_class_uid TEXT NOT NULL,
+    series_instance_uid TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    transfer_syntax_uid TEXT NOT NULL,
+    calling_ae_title TEXT NOT NULL,
+    path TEXT NOT NULL,
+    bytes INTEGER NOT NULL CHECK (bytes >= 0),
+    received_unix_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX instances_by_series ON instances (series_instance_uid, id);
+
+-- One screening run of one set of instances by one set of models.
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    series_instance_uid TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    model_key TEXT NOT NULL,
+    -- SHA-256 of the sorted SOP Instance UIDs.
+    fingerprint TEXT NOT NULL,
+    instance_id_max INTEGER NOT NULL,
+    n_instances INTEGER NOT NULL CHECK (n_instances > 0),
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'superseded')),
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    error TEXT,
+    queued_unix_ms INTEGER NOT NULL,
+    finished_unix_ms INTEGER,
+    UNIQUE (series_instance_uid, model_key, fingerprint)
+) STRICT;
+CREATE INDEX jobs_open ON jobs (id) WHERE state IN ('queued', 'running');
+
+-- One row an answer; never changed once written.
+CREATE TABLE results (
+    id INTEGER PRIMARY KEY,
+    -- The same for the same series, instances and models, on every machine.
+    result_key TEXT NOT NULL UNIQUE,
+    job_id INTEGER NOT NULL UNIQUE REFERENCES jobs (id),
+    series_instance_uid TEXT NOT NULL,
+    study_instance_uid TEXT NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('flagged', 'not_flagged', 'not_assessable')),
+    reason TEXT,
+    -- The flagged sides, 'right', 'left', 'right,left' or ''.
+    sides TEXT NOT NULL,
+    score REAL NOT NULL,
+    report TEXT NOT NULL CHECK (json_valid(report)),
+    created_unix_ms INTEGER NOT NULL,
+    -- The answer for the same series that this one replaces.
+    supersedes INTEGER UNIQUE REFERENCES results (id),
+    CHECK ((decision = 'not_assessable') = (reason IS NOT NULL))
+) STRICT;
+CREATE INDEX results_by_series ON results (series_instance_uid, id);
+
+-- One row for each result and destination: the outbox.
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    result_id INTEGER NOT NULL REFERENCES results (id),
+    destination TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL UNIQUE,
+    payload TEXT NOT NULL,
+    -- The earlier delivery that this one corrects; it goes first.
+    follows INTEGER REFERENCES deliveries (id),
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    created_unix_ms INTEGER NOT NULL,
+    next_attempt_unix_ms INTEGER NOT NULL,
+    finished_unix_ms INTEGER,
+    last_error TEXT,
+    receipt TEXT,
+    UNIQUE (result_id, destination),
+    CHECK ((state = 'sent') = (receipt IS NOT NULL)),
+    CHECK ((state = 'waiting') = (finished_unix_ms IS NULL))
+) STRICT;
+CREATE INDEX deliveries_waiting ON deliveries (destination, next_attempt_unix_ms)
+    WHERE state = 'waiting';
+CREATE INDEX deliveries_by_state ON deliveries (state);
