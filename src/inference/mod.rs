@@ -1,1 +1,3 @@
 //! The two networks behind two functions.
+
+pub mod input;
