@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
 from . import augment
 from .tasks import SOURCE_WEIGHTS, Task
@@ -53,6 +54,19 @@ def read_index(folder: Path) -> list[Case]:
         if split_of.setdefault(case.patient, case.split) != case.split:
             raise ValueError(f"patient {case.patient} is in two splits")
     return cases
+
+
+def labelled(cases: list[Case]) -> list[Case]:
+    """Leaves out real localizer cases without two outlined glands.
+
+    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be wrong.
+    A phantom's truth is complete.
+    """
+    return [case for case in cases if case.source == "phantom" or _n_outlined(case) > 1]
+
+
+def _n_outlined(case: Case) -> int:
+    return int(ndimage.label(np.load(case.target) >= 0.5)[1])
 
 
 class Sampler:

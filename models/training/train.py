@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from . import checkpoint, losses, validate
-from .data import Case, Sampler, read_index
+from .data import Case, Sampler, labelled, read_index
 from .journal import Journal, draw
 from .tasks import TASKS, Task
 
@@ -101,11 +101,14 @@ def train(task: Task, options: argparse.Namespace) -> None:
     path = options.work / "checkpoint.pt"
     if path.exists():
         run.load(path)
-    sampler = Sampler(task, [case for case in cases if case.split == "train"], run.rng)
+    train_cases = [case for case in cases if case.split == "train"]
+    if task.input_shape is None:
+        train_cases = labelled(train_cases)
+    sampler = Sampler(task, train_cases, run.rng)
     held_out = [case for case in cases if case.split == "validation"]
     held_out = spread(held_out, options.validation_cases)
     loss_log, figure_log = Journal(options.work / "loss.csv"), Journal(options.work / "figures.csv")
-    print(f"{task.name}: {len(cases)} cases, {len(held_out)} held out, from step {run.step}")
+    print(f"{task.name}: {len(train_cases)} cases, {len(held_out)} held out, from step {run.step}")
 
     def report() -> None:
         figures = validate.measure(task, held_out, predictor(run.average.network()))
