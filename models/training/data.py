@@ -14,6 +14,9 @@ from scipy import ndimage
 from . import augment
 from .tasks import SOURCE_WEIGHTS, Task
 
+TARGET_OVERLAP_MAX = 0.25
+"""A real gland more inside a target volume than this is no example of a healthy one."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -24,6 +27,8 @@ class Case:
     source: str
     split: str
     positive: bool
+    target_overlap: float
+    """Share of a real gland inside a radiotherapy target volume, where disease may be."""
     input: Path
     target: Path
 
@@ -45,6 +50,7 @@ def read_index(folder: Path) -> list[Case]:
                     source=row["source"],
                     split=row["split"],
                     positive=tumor_cm3 is None or float(tumor_cm3 or 0.0) > 0.0,
+                    target_overlap=float(row.get("target_overlap") or 0.0),
                     input=folder / row["input"],
                     target=folder / row["target"],
                 )
@@ -77,6 +83,8 @@ class Sampler:
         self.rng = rng
         self.strata: dict[tuple[str, bool], list[Case]] = {}
         for case in cases:
+            if not case.positive and case.target_overlap > TARGET_OVERLAP_MAX:
+                continue
             self.strata.setdefault((case.source, case.positive), []).append(case)
         if not self.strata:
             raise ValueError("there is no training case")

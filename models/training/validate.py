@@ -14,6 +14,8 @@ from .network import MULTIPLE
 from .tasks import TUMOR_VOXELS_MIN, Task
 
 Predict = Callable[[np.ndarray], np.ndarray]
+CLEAR_OVERLAP_MAX = 0.05
+"""A gland is clear of target volumes up to this share; only those are surely free of disease."""
 CONNECTED = np.ones((3, 3, 3), dtype=int)
 
 
@@ -74,8 +76,11 @@ def localizer(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
 
 
 def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, float]:
-    """Dice of the masses drawn in, and the share of crops without one that would flag."""
-    dice, flagged_positive, flagged_empty, scores, truths = [], [], [], [], []
+    """Dice of the masses drawn in, and the share of crops without one that would flag.
+
+    `clear_flagged` counts only glands clear of radiotherapy target volumes.
+    """
+    dice, flagged_positive, flagged_empty, flagged_clear, scores, truths = [], [], [], [], [], []
     for case in cases:
         volume, target = (np.asarray(array, dtype=np.float32) for array in case.load())
         start = (np.array(volume.shape) - np.array(task.window)) // 2
@@ -91,6 +96,8 @@ def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
             flagged_positive.append(largest >= TUMOR_VOXELS_MIN)
         else:
             flagged_empty.append(largest >= TUMOR_VOXELS_MIN)
+            if case.target_overlap <= CLEAR_OVERLAP_MAX:
+                flagged_clear.append(largest >= TUMOR_VOXELS_MIN)
     quartiles = np.percentile(dice, [25, 50, 75]) if dice else [float("nan")] * 3
     return {
         "n_positive": len(dice),
@@ -100,6 +107,8 @@ def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
         "dice_q3": float(quartiles[2]),
         "sensitivity": float(np.mean(flagged_positive)) if dice else float("nan"),
         "empty_flagged": float(np.mean(flagged_empty)) if flagged_empty else float("nan"),
+        "n_clear": len(flagged_clear),
+        "clear_flagged": float(np.mean(flagged_clear)) if flagged_clear else float("nan"),
         "auc": _auc(np.array(scores), np.array(truths)),
     }
 
