@@ -48,5 +48,10 @@ pub const DRAIN: Duration = Duration::from_secs(20);
 /// Candidates reported a gland, largest first.
 pub const CANDIDATES_MAX: usize = 16;
 
+/// Largest model file or manifest, in bytes. Ours are below 1 MiB.
+pub const MODEL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Plans kept a network, one for each input shape; each takes some 50 MB.
+pub const MODEL_PLANS_MAX: usize = 2;
+
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);

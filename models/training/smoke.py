@@ -16,7 +16,7 @@ def _blob(shape: tuple[int, ...], center: np.ndarray, radius: float) -> np.ndarr
     return (np.linalg.norm(places, axis=-1) <= radius).astype(np.float32)
 
 
-def _pair(task: Task, rng: np.random.Generator, positive: bool) -> tuple[np.ndarray, np.ndarray]:
+def pair(task: Task, rng: np.random.Generator, positive: bool) -> tuple[np.ndarray, np.ndarray]:
     """Noise with bright balls, and the balls."""
     window = np.array(task.window)
     shape = tuple(window + 2 * MARGIN if task.input_shape else (window * 3) // 4)
@@ -40,7 +40,7 @@ def write(folder: Path, n_cases: int, seed: int) -> None:
         rows = []
         for n in range(n_cases):
             positive = task.input_shape is None or n % 3 < 2
-            volume, target = _pair(task, rng, positive)
+            volume, target = pair(task, rng, positive)
             np.save(out / f"{n}_input.npy", volume)
             np.save(out / f"{n}_target.npy", target if task.input_shape is None else target > 0.5)
             row = {

@@ -41,8 +41,8 @@ class Task:
 LOCALIZER = Task(
     name="localizer",
     spacing_mm=5.0,
-    hu_min=-1000.0,
-    hu_max=1000.0,
+    hu_min=-600.0,
+    hu_max=600.0,
     window=(48, 48, 80),
     input_shape=None,
     batch=4,
