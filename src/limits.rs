@@ -89,6 +89,11 @@ pub const DESTINATION_NAME_BYTES_MAX: usize = 64;
 pub const DESTINATIONS_MAX: usize = 32;
 
 const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
+/// Largest model file or manifest, in bytes. Ours are below 1 MiB.
+pub const MODEL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Plans kept a network, one for each input shape; each takes some 50 MB.
+pub const MODEL_PLANS_MAX: usize = 2;
+
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());

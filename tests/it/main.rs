@@ -7,8 +7,7 @@
     reason = "tests use small numbers"
 )]
 
-mod tidy;
-
-mod wire;
-
+mod onnx;
 mod outbox;
+mod tidy;
+mod wire;

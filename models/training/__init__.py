@@ -1,0 +1,1 @@
+"""Training recipe of the two networks: tensors in, ONNX files and manifests out."""

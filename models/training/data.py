@@ -1,0 +1,124 @@
+"""Tensors written by `parotidd prepare`, and windows drawn from them.
+
+`DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code that
+inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row, column]`.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from . import augment
+from .tasks import SOURCE_WEIGHTS, Task
+
+TARGET_OVERLAP_MAX = 0.25
+"""A real gland more inside a target volume than this is no example of a healthy one."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of the index."""
+
+    case: str
+    patient: str
+    source: str
+    split: str
+    positive: bool
+    target_overlap: float
+    """Share of a real gland inside a radiotherapy target volume, where disease may be."""
+    input: Path
+    target: Path
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """Input and target, mapped from disk where the files allow it."""
+        return np.load(self.input, mmap_mode="r"), np.load(self.target, mmap_mode="r")
+
+
+def read_index(folder: Path) -> list[Case]:
+    """Every case of one stage, in the file's order; patients never cross splits."""
+    cases = []
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            tumor_cm3 = row.get("tumor_cm3")
+            cases.append(
+                Case(
+                    case=row["case"],
+                    patient=row["patient"],
+                    source=row["source"],
+                    split=row["split"],
+                    positive=tumor_cm3 is None or float(tumor_cm3 or 0.0) > 0.0,
+                    target_overlap=float(row.get("target_overlap") or 0.0),
+                    input=folder / row["input"],
+                    target=folder / row["target"],
+                )
+            )
+    split_of: dict[str, str] = {}
+    for case in cases:
+        if split_of.setdefault(case.patient, case.split) != case.split:
+            raise ValueError(f"patient {case.patient} is in two splits")
+    return cases
+
+
+def labelled(cases: list[Case]) -> list[Case]:
+    """Leaves out real localizer cases without two outlined glands.
+
+    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be wrong.
+    A phantom's truth is complete.
+    """
+    return [case for case in cases if case.source == "phantom" or _n_outlined(case) > 1]
+
+
+def _n_outlined(case: Case) -> int:
+    return int(ndimage.label(np.load(case.target) >= 0.5)[1])
+
+
+class Sampler:
+    """Draws augmented training batches, source by weight, then positive or not, then a case."""
+
+    def __init__(self, task: Task, cases: list[Case], rng: np.random.Generator):
+        self.task = task
+        self.rng = rng
+        self.strata: dict[tuple[str, bool], list[Case]] = {}
+        for case in cases:
+            if not case.positive and case.target_overlap > TARGET_OVERLAP_MAX:
+                continue
+            self.strata.setdefault((case.source, case.positive), []).append(case)
+        if not self.strata:
+            raise ValueError("there is no training case")
+
+    def _draw_case(self) -> Case:
+        sources = sorted({source for source, _ in self.strata})
+        weights = np.array([SOURCE_WEIGHTS.get(source, 0.1) for source in sources])
+        source = sources[self.rng.choice(len(sources), p=weights / weights.sum())]
+        positive = self.rng.random() < self.task.positive_share
+        cases = self.strata.get((source, positive)) or self.strata[(source, not positive)]
+        return cases[self.rng.integers(len(cases))]
+
+    def batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[batch, 1, d, h, w]` float32 input and target."""
+        pairs = [self._window(*self._draw_case().load()) for _ in range(self.task.batch)]
+        inputs, targets = zip(*pairs, strict=True)
+        return np.stack(inputs)[:, None], np.stack(targets)[:, None]
+
+    def _window(self, volume: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        center = self._center(target)
+        volume, target = augment.spatial(self.task, volume, target, center, self.rng)
+        return augment.intensity(self.task, volume, self.rng), target
+
+    def _center(self, target: np.ndarray) -> np.ndarray:
+        """Middle of the window, in voxels of the case."""
+        shape = np.array(target.shape)
+        window = np.array(self.task.window)
+        if self.task.input_shape is not None:
+            # Crops are centred on the gland: their margin is the room for jitter.
+            room = (shape - window) / 2.0
+            return (shape - 1) / 2.0 + self.rng.uniform(-room, room)
+        if self.rng.random() < self.task.positive_share:
+            inside = np.flatnonzero(np.asarray(target) > 0.5)
+            if inside.size:
+                found = np.unravel_index(inside[self.rng.integers(inside.size)], target.shape)
+                return np.array(found) + self.rng.uniform(-0.4, 0.4, 3) * window
+        return self.rng.uniform(0.0, 1.0, 3) * shape

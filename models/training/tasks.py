@@ -1,0 +1,85 @@
+"""What differs between the two stages: grid, window of HU, sampling, augmentation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage. HU `hu_min..hu_max` become -1..1; sides are `(slice, row, column)` voxels."""
+
+    name: str
+    spacing_mm: float
+    hu_min: float
+    hu_max: float
+    window: tuple[int, int, int]
+    """Training window."""
+    input_shape: tuple[int, int, int] | None
+    """Fixed shape of an input at run time; `None` for any multiple of 16."""
+    batch: int
+    positive_share: float
+    """Share of windows drawn around something to find."""
+    mirror_columns: bool
+    """Whether left and right may be swapped: never for crops, which are mirrored to one side."""
+    rotation_degrees: float
+    scale_range: tuple[float, float]
+    noise_hu: tuple[float, float]
+    """Range of the noise's standard deviation, log-uniform."""
+    shift_hu: float
+    blur_voxels: float
+    """Largest standard deviation of blurring."""
+    downsampling: float
+    """Largest factor of down- and upsampling along one axis."""
+    blank_ends: bool
+    """Whether a window's slices may be cut off at random, as a short field of view does."""
+    learning_rate: float
+
+    def normalized(self, hu: float) -> float:
+        """A difference in HU as a difference of network input."""
+        return hu * 2.0 / (self.hu_max - self.hu_min)
+
+
+LOCALIZER = Task(
+    name="localizer",
+    spacing_mm=5.0,
+    hu_min=-600.0,
+    hu_max=600.0,
+    window=(48, 48, 80),
+    input_shape=None,
+    batch=4,
+    positive_share=0.75,
+    mirror_columns=True,
+    rotation_degrees=15.0,
+    scale_range=(0.85, 1.15),
+    noise_hu=(2.0, 60.0),
+    shift_hu=30.0,
+    blur_voxels=0.8,
+    downsampling=2.0,
+    blank_ends=True,
+    learning_rate=3e-3,
+)
+
+SEGMENTER = Task(
+    name="segmenter",
+    spacing_mm=1.0,
+    hu_min=-160.0,
+    hu_max=240.0,
+    window=(80, 80, 64),
+    input_shape=(80, 80, 64),
+    batch=2,
+    positive_share=0.6,
+    mirror_columns=False,
+    rotation_degrees=10.0,
+    scale_range=(0.9, 1.12),
+    noise_hu=(2.0, 70.0),
+    shift_hu=20.0,
+    blur_voxels=1.8,
+    downsampling=4.0,
+    blank_ends=False,
+    learning_rate=2e-3,
+)
+
+TASKS = {task.name: task for task in (LOCALIZER, SEGMENTER)}
+SOURCE_WEIGHTS = {"openkbp": 0.65, "phantom": 0.35}
+"""Share of each source in what is drawn; real anatomy leads."""
+TUMOR_VOXELS_MIN = 500
+"""Smallest component that flags, voxels of the 1 mm grid."""

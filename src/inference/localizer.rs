@@ -1,0 +1,145 @@
+//! Where the parotid glands are: a heatmap over the body.
+
+use super::input::{
+    LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, SIDE_MULTIPLE, localizer_hu, normalize,
+};
+use super::manifest::ModelManifest;
+use super::model::{Model, ModelError};
+use crate::error::{Dispose, Disposition};
+use crate::imaging::{Sample, Volume};
+
+/// Why there is no heatmap.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalizeError {
+    /// Nothing in the volume is as dense as a body, or it is larger than one can be.
+    #[error("there is no body in the volume")]
+    NoBody,
+    /// The network failed.
+    #[error("could not run the localizer")]
+    Model(#[source] ModelError),
+}
+
+impl Dispose for LocalizeError {
+    fn disposition(&self) -> Disposition {
+        match self {
+            Self::NoBody => Disposition::Reject,
+            Self::Model(source) => source.disposition(),
+        }
+    }
+}
+
+/// What the localizer saw and what it made of it, both on the 5 mm grid around the body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heatmap {
+    /// Probability that a voxel is parotid gland, of either side.
+    pub probability: Volume<f32>,
+    /// Attenuation, HU.
+    pub hu: Volume<f32>,
+}
+
+/// The network that finds the glands.
+#[derive(Debug)]
+pub struct Localizer(Model);
+
+impl Localizer {
+    /// Takes a network that was made for the localizer's grid.
+    ///
+    /// # Errors
+    /// When it was made for another.
+    pub fn new(model: Model) -> Result<Self, ModelError> {
+        Ok(Self(model.check_input(LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, None)?))
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn manifest(&self) -> &ModelManifest {
+        self.0.manifest()
+    }
+
+    /// The heatmap of a volume.
+    ///
+    /// # Errors
+    /// [`LocalizeError::NoBody`] where there is nothing to look at.
+    pub fn localize<T: Sample>(&self, volume: &Volume<T>) -> Result<Heatmap, LocalizeError> {
+        let hu = localizer_hu(volume).ok_or(LocalizeError::NoBody)?;
+        let padded_shape = hu.shape().map(|side| side.next_multiple_of(SIDE_MULTIPLE));
+        let padded = pad(&hu, padded_shape);
+        let probability = self.0.run(&padded, padded_shape).map_err(LocalizeError::Model)?;
+        let probability = Volume::new(*hu.geometry(), cut(&probability, padded_shape, hu.shape()))
+            .expect("the cut has the shape of the grid");
+        Ok(Heatmap { probability, hu })
+    }
+}
+
+/// Normalized input, with air past the end of each axis.
+fn pad(hu: &Volume<f32>, padded: [usize; 3]) -> Vec<f32> {
+    let mut values = vec![-1.0; padded.iter().product()];
+    for (source, target) in rows(hu.shape(), padded) {
+        for (value, &hu) in values[target..].iter_mut().zip(&hu.voxels()[source]) {
+            *value = normalize(hu, LOCALIZER_WINDOW_HU);
+        }
+    }
+    values
+}
+
+/// The inverse of [`pad`]: what lies inside `shape`.
+fn cut(values: &[f32], padded: [usize; 3], shape: [usize; 3]) -> Vec<f32> {
+    let mut voxels = Vec::with_capacity(shape.iter().product());
+    for (row, start) in rows(shape, padded) {
+        voxels.extend_from_slice(&values[start..start + row.len()]);
+    }
+    voxels
+}
+
+/// Each row of a volume of `shape`: its voxels, and where the same row starts in one of `padded`.
+fn rows(
+    shape: [usize; 3],
+    padded: [usize; 3],
+) -> impl Iterator<Item = (std::ops::Range<usize>, usize)> {
+    let [n_slices, n_rows, n_columns] = shape;
+    (0..n_slices * n_rows).map(move |line| {
+        let (slice, row) = (line / n_rows, line % n_rows);
+        let start = line * n_columns;
+        (start..start + n_columns, (slice * padded[1] + row) * padded[2])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{Geometry, PatientPoint};
+    use crate::inference::Models;
+    use crate::units::Hounsfield;
+    use proptest::prelude::*;
+
+    fn volume(shape: [usize; 3], spacing_mm: f64, hu: i16) -> Volume<Hounsfield> {
+        let spacing = [spacing_mm; 3];
+        let grid = Geometry::axis_aligned(PatientPoint::default(), spacing, shape).unwrap();
+        Volume::filled(grid, Hounsfield(hu))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_padded_is_cut_again(shape in prop::array::uniform3(1_usize..20)) {
+            let padded = shape.map(|side| side.next_multiple_of(SIDE_MULTIPLE));
+            let mut hu = volume(shape, 5.0, 0).map(|v| v.to_f32());
+            for (n, voxel) in hu.voxels_mut().iter_mut().enumerate() {
+                *voxel = (n % 1000) as f32 - 500.0;
+            }
+            let expected: Vec<f32> =
+                hu.voxels().iter().map(|&v| normalize(v, LOCALIZER_WINDOW_HU)).collect();
+            prop_assert_eq!(cut(&pad(&hu, padded), padded, shape), expected);
+        }
+    }
+
+    #[test]
+    fn air_has_no_body_and_a_body_gets_a_heatmap_of_its_own_grid() {
+        let models = Models::embedded().unwrap();
+        let air = models.localizer.localize(&volume([10, 20, 20], 5.0, -1000));
+        assert!(matches!(air, Err(LocalizeError::NoBody)));
+        let heatmap = models.localizer.localize(&volume([12, 33, 20], 4.0, 40)).unwrap();
+        assert_eq!(heatmap.probability.geometry(), heatmap.hu.geometry());
+        assert_eq!(heatmap.hu.shape(), [9, 26, 16]);
+        assert!(heatmap.probability.voxels().iter().all(|p| (0.0..=1.0).contains(p)));
+    }
+}

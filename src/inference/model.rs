@@ -1,0 +1,254 @@
+//! One network: its file checked against its manifest, and plans to run it.
+//!
+//! A plan is the network optimized for one input shape. It takes a tenth of a second to make and tens
+//! of megabytes to keep, so the last few are kept and older ones make way.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io};
+
+use sha2::{Digest, Sha256};
+use tract_onnx::prelude::*;
+
+use super::input::SIDE_MULTIPLE;
+use super::manifest::ModelManifest;
+use crate::error::{Dispose, Disposition};
+use crate::limits::{MODEL_BYTES_MAX, MODEL_PLANS_MAX};
+
+/// Why a network cannot be used, or did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file of the model could not be read.
+    #[error("could not read `{path}`")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The manifest is not what this version understands.
+    #[error("could not understand the manifest of the {stage}")]
+    Manifest {
+        /// `localizer` or `segmenter`.
+        stage: String,
+        /// Where and why.
+        source: toml::de::Error,
+    },
+    /// The network is not the one that its manifest describes.
+    #[error("the {stage} has SHA-256 {found}, its manifest says {stated}")]
+    Hash {
+        /// `localizer` or `segmenter`.
+        stage: String,
+        /// Of the file.
+        found: String,
+        /// In the manifest.
+        stated: String,
+    },
+    /// The network was made for another input than this program prepares.
+    #[error("the {stage} was made for another input: {what}")]
+    Unfit {
+        /// `localizer` or `segmenter`.
+        stage: String,
+        /// What differs.
+        what: &'static str,
+    },
+    /// The network could not be made ready for a shape.
+    #[error("could not plan the {stage} for an input of {shape:?} voxels")]
+    Plan {
+        /// `localizer` or `segmenter`.
+        stage: String,
+        /// `[slice, row, column]`.
+        shape: [usize; 3],
+        /// Why.
+        source: Cause,
+    },
+    /// The network failed on an input.
+    #[error("could not run the {stage} on an input of {shape:?} voxels")]
+    Run {
+        /// `localizer` or `segmenter`.
+        stage: String,
+        /// `[slice, row, column]`.
+        shape: [usize; 3],
+        /// Why.
+        source: Cause,
+    },
+}
+
+/// What the inference library says went wrong.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl Dispose for ModelError {
+    fn disposition(&self) -> Disposition {
+        Disposition::Fatal
+    }
+}
+
+type Plan = Arc<TypedRunnableModel>;
+
+/// One checked network.
+pub struct Model {
+    stage: String,
+    manifest: ModelManifest,
+    onnx: Cow<'static, [u8]>,
+    /// Newest last.
+    plans: Mutex<VecDeque<([usize; 3], Plan)>>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("stage", &self.stage)
+            .field("version", &self.manifest.version)
+            .field("sha256", &self.manifest.sha256)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Reads `<stage>.toml` and `<stage>.onnx` of a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the network is not the one that the manifest describes.
+    pub fn load(dir: &Path, stage: &str) -> Result<Self, ModelError> {
+        let bytes = |extension: &str| {
+            let path = dir.join(stage).with_extension(extension);
+            read(&path).map_err(|source| ModelError::Read { path, source })
+        };
+        let manifest = bytes("toml")?;
+        Self::from_bytes(stage, &String::from_utf8_lossy(&manifest), bytes("onnx")?.into())
+    }
+
+    /// Checks a network that is in memory.
+    ///
+    /// # Errors
+    /// When the network is not the one that the manifest describes.
+    pub fn from_bytes(
+        stage: &str,
+        manifest: &str,
+        onnx: Cow<'static, [u8]>,
+    ) -> Result<Self, ModelError> {
+        let stage = stage.to_owned();
+        let manifest: ModelManifest = match toml::from_str(manifest) {
+            Ok(manifest) => manifest,
+            Err(source) => return Err(ModelError::Manifest { stage, source }),
+        };
+        let found = sha256(&onnx);
+        if found != manifest.sha256 {
+            return Err(ModelError::Hash { stage, found, stated: manifest.sha256 });
+        }
+        Ok(Self { stage, manifest, onnx, plans: Mutex::default() })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn manifest(&self) -> &ModelManifest {
+        &self.manifest
+    }
+
+    /// Refuses a network whose training tensors were not made as this program makes inputs.
+    pub(super) fn check_input(
+        self,
+        spacing_mm: f64,
+        window_hu: [f32; 2],
+        shape: Option<[usize; 3]>,
+    ) -> Result<Self, ModelError> {
+        let input = &self.manifest.input;
+        let differs = [
+            ("spacing_mm", (input.spacing_mm - spacing_mm).abs() > 1e-9),
+            ("hu_min", (input.hu_min - window_hu[0]).abs() > 1e-3),
+            ("hu_max", (input.hu_max - window_hu[1]).abs() > 1e-3),
+            ("multiple", input.multiple != SIDE_MULTIPLE),
+            ("shape", input.shape != shape),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(ModelError::Unfit { stage: self.stage, what }),
+            None => Ok(self),
+        }
+    }
+
+    /// Makes the plan for a shape now, so that the first input need not wait for it.
+    ///
+    /// # Errors
+    /// When the network does not take that shape.
+    pub fn prepare(&self, shape: [usize; 3]) -> Result<(), ModelError> {
+        self.plan(shape).map(|_| ())
+    }
+
+    /// Probabilities of one input, both `[slice, row, column]`, column fastest.
+    ///
+    /// The same input gives the same bytes, whatever else runs.
+    ///
+    /// # Errors
+    /// When the shape is not one the network takes.
+    ///
+    /// # Panics
+    /// When there are not as many values as the shape has voxels.
+    pub fn run(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "one value a voxel");
+        let plan = self.plan(shape)?;
+        let logits = infer(&plan, values, shape).map_err(|source| ModelError::Run {
+            stage: self.stage.clone(),
+            shape,
+            source: source.into(),
+        })?;
+        Ok(logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
+    }
+
+    fn plan(&self, shape: [usize; 3]) -> Result<Plan, ModelError> {
+        // Held while a plan is made: two threads that need the same one make it once. A plan is put
+        // in whole or not at all, so a panic of another thread leaves nothing half done.
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == shape) {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = make_plan(&self.onnx, shape).map_err(|source| ModelError::Plan {
+            stage: self.stage.clone(),
+            shape,
+            source: source.into(),
+        })?;
+        while plans.len() >= MODEL_PLANS_MAX {
+            plans.pop_front();
+        }
+        plans.push_back((shape, Arc::clone(&plan)));
+        Ok(plan)
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let n_bytes = fs::metadata(path)?.len();
+    if n_bytes > MODEL_BYTES_MAX {
+        return Err(io::Error::other(format!("{n_bytes} bytes are too many for a model file")));
+    }
+    fs::read(path)
+}
+
+/// SHA-256, lower-case hex.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn tensor_shape([slices, rows, columns]: [usize; 3]) -> [usize; 5] {
+    [1, 1, slices, rows, columns]
+}
+
+fn make_plan(mut onnx: &[u8], shape: [usize; 3]) -> TractResult<Plan> {
+    tract_onnx::onnx()
+        .model_for_read(&mut onnx)?
+        .with_input_fact(0, f32::fact(tensor_shape(shape)).into())?
+        .into_optimized()?
+        .into_runnable()
+}
+
+fn infer(plan: &Plan, values: &[f32], shape: [usize; 3]) -> TractResult<Vec<f32>> {
+    let input = Tensor::from_shape(&tensor_shape(shape), values)?;
+    let outputs = plan.run(tvec!(input.into()))?;
+    let logits = outputs[0].to_plain_array_view::<f32>()?;
+    Ok(logits.iter().copied().collect())
+}

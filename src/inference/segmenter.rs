@@ -1,0 +1,70 @@
+//! The outline of a mass in one gland's crop.
+
+use super::input::{
+    SEGMENTER_SHAPE, SEGMENTER_SPACING_MM, SEGMENTER_WINDOW_HU, normalize, segmenter_grid,
+    segmenter_hu,
+};
+use super::manifest::ModelManifest;
+use super::model::{Model, ModelError};
+use crate::imaging::{PatientPoint, Sample, Volume};
+use crate::units::Side;
+
+/// What the segmenter saw and what it made of it, both on one gland's 1 mm crop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segmentation {
+    /// Probability that a voxel is part of a mass.
+    pub probability: Volume<f32>,
+    /// Attenuation, HU.
+    pub hu: Volume<f32>,
+}
+
+/// The network that outlines a mass.
+#[derive(Debug)]
+pub struct Segmenter(Model);
+
+impl Segmenter {
+    /// Takes a network that was made for the segmenter's crops.
+    ///
+    /// # Errors
+    /// When it was made for others.
+    pub fn new(model: Model) -> Result<Self, ModelError> {
+        let shape = Some(SEGMENTER_SHAPE);
+        Ok(Self(model.check_input(SEGMENTER_SPACING_MM, SEGMENTER_WINDOW_HU, shape)?))
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn manifest(&self) -> &ModelManifest {
+        self.0.manifest()
+    }
+
+    /// Makes the plan now: crops have one shape, so the first need not wait for it.
+    ///
+    /// # Errors
+    /// When the network does not take the crops' shape.
+    pub fn prepare(&self) -> Result<(), ModelError> {
+        self.0.prepare(SEGMENTER_SHAPE)
+    }
+
+    /// Probabilities of a mass in the crop around a gland's centre. Both glands may run at once.
+    ///
+    /// # Errors
+    /// When the network fails.
+    ///
+    /// # Panics
+    /// When the centre is not finite.
+    pub fn segment<T: Sample>(
+        &self,
+        volume: &Volume<T>,
+        center: PatientPoint,
+        side: Side,
+    ) -> Result<Segmentation, ModelError> {
+        let grid = segmenter_grid(center, side, 0);
+        let hu = segmenter_hu(volume, &grid);
+        let values: Vec<f32> =
+            hu.voxels().iter().map(|&hu| normalize(hu, SEGMENTER_WINDOW_HU)).collect();
+        let probability = Volume::new(grid, self.0.run(&values, SEGMENTER_SHAPE)?)
+            .expect("the network answers each voxel");
+        Ok(Segmentation { probability, hu })
+    }
+}
