@@ -1,1 +1,279 @@
-//! TOML to a checked `Config`; every default is written here.
+//! TOML to a checked [`Config`]; every default is written here.
+//!
+//! Nothing is bound, opened or created while settings are read. Unknown keys are errors.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::delivery::{Destination, DestinationError, destination};
+use crate::dicom::uid::AeTitle;
+use crate::error::{Dispose, Disposition};
+use crate::limits::ASSOCIATIONS_MAX;
+
+/// Settings that cannot be used; the program ends with 64 and is not started again.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("could not read the settings `{path}`")]
+    Read {
+        /// What was read.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong kind.
+    #[error("could not understand the settings `{path}`")]
+    Parse {
+        /// What was read.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// A number outside its range.
+    #[error("`{key}` is {value}; use {range}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// What it is.
+        value: u64,
+        /// What it may be.
+        range: &'static str,
+    },
+    /// A list that must not be empty.
+    #[error("`{key}` is empty; {hint}")]
+    Empty {
+        /// The setting.
+        key: &'static str,
+        /// What to write.
+        hint: &'static str,
+    },
+    /// The destinations.
+    #[error("the destinations cannot be used")]
+    Destination(#[from] DestinationError),
+}
+
+impl Dispose for ConfigError {
+    fn disposition(&self) -> Disposition {
+        Disposition::Reject
+    }
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where everything is kept: `spool/`, `parotidd.db`, the headless picture.
+    pub data_dir: PathBuf,
+    /// Folder with the two networks; the ones inside the program where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models_dir: Option<PathBuf>,
+    /// The DICOM side.
+    pub dicom: DicomConfig,
+    /// When a series is stable.
+    pub series: SeriesConfig,
+    /// The display.
+    pub display: DisplayConfig,
+    /// Where results go.
+    #[serde(rename = "destination")]
+    pub destinations: Vec<Destination>,
+}
+
+/// The DICOM side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DicomConfig {
+    /// Our name.
+    pub ae_title: AeTitle,
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Who may connect; `["*"]` for anyone.
+    pub calling_ae_titles: Vec<AeTitle>,
+    /// Associations at once.
+    pub associations_max: usize,
+    /// Silence within an association before it is aborted, seconds.
+    pub idle_timeout_s: u64,
+}
+
+/// When a series is stable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeriesConfig {
+    /// Stable at the latest when nothing came for so long, seconds.
+    pub quiet_s: u64,
+}
+
+/// Where the status picture goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisplayBackend {
+    /// A Linux framebuffer device.
+    Framebuffer,
+    /// A PNG file, the newest picture.
+    Headless,
+    /// Nowhere.
+    None,
+}
+
+/// The display.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DisplayConfig {
+    /// Which kind.
+    pub backend: DisplayBackend,
+    /// Headless: the picture's file, under `data_dir`.
+    pub path: PathBuf,
+    /// Headless: width, pixels.
+    pub width: u32,
+    /// Headless: height, pixels.
+    pub height: u32,
+    /// Framebuffer: the device.
+    pub device: PathBuf,
+}
+
+impl Default for Config {
+    /// Loopback only, data in `$STATE_DIRECTORY` or `./var`.
+    fn default() -> Self {
+        let state = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty());
+        Self {
+            data_dir: state.map_or_else(|| PathBuf::from("var"), PathBuf::from),
+            models_dir: None,
+            dicom: DicomConfig::default(),
+            series: SeriesConfig::default(),
+            display: DisplayConfig::default(),
+            destinations: Vec::new(),
+        }
+    }
+}
+
+impl Default for DicomConfig {
+    fn default() -> Self {
+        let title = |text: &str| text.parse().expect("a constant AE title");
+        Self {
+            ae_title: title("PAROTIDD"),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 11112))],
+            calling_ae_titles: vec![title("*")],
+            associations_max: 16,
+            idle_timeout_s: 30,
+        }
+    }
+}
+
+impl Default for SeriesConfig {
+    fn default() -> Self {
+        Self { quiet_s: 20 }
+    }
+}
+
+impl Default for DisplayConfig {
+    fn default() -> Self {
+        Self {
+            backend: DisplayBackend::Headless,
+            path: PathBuf::from("display.png"),
+            width: 800,
+            height: 480,
+            device: PathBuf::from("/dev/fb0"),
+        }
+    }
+}
+
+impl Config {
+    /// Settings from a file; the defaults where there is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a setting makes no sense.
+    pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(path) = path else { return Ok(Self::default()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Silence after which a series is stable.
+    #[must_use]
+    pub fn quiet(&self) -> Duration {
+        Duration::from_secs(self.series.quiet_s)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let in_range = |key, value: u64, range: std::ops::RangeInclusive<u64>, says| {
+            if range.contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::OutOfRange { key, value, range: says })
+            }
+        };
+        let most = ASSOCIATIONS_MAX as u64;
+        in_range(
+            "dicom.associations_max",
+            self.dicom.associations_max as u64,
+            1..=most,
+            "1 to 64",
+        )?;
+        in_range("dicom.idle_timeout_s", self.dicom.idle_timeout_s, 1..=3600, "1 to 3600")?;
+        in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
+        in_range("display.width", u64::from(self.display.width), 160..=4096, "160 to 4096")?;
+        in_range("display.height", u64::from(self.display.height), 120..=4096, "120 to 4096")?;
+        if self.dicom.listen.is_empty() {
+            let hint = "name an address, for example [\"127.0.0.1:11112\"]";
+            return Err(ConfigError::Empty { key: "dicom.listen", hint });
+        }
+        if self.dicom.calling_ae_titles.is_empty() {
+            let hint = "name the scanner's AE title, or [\"*\"] for anyone";
+            return Err(ConfigError::Empty { key: "dicom.calling_ae_titles", hint });
+        }
+        Ok(destination::check_all(&self.destinations)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Chain;
+
+    fn load(text: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parotidd.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path)).map_err(|error| Chain(&error).to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults_on_loopback() {
+        let config = load("").unwrap();
+        assert_eq!(config, Config::load(None).unwrap());
+        assert!(config.dicom.listen.iter().all(|address| address.ip().is_loopback()));
+        assert_eq!(config.quiet(), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn the_effective_settings_can_be_written_and_read_again() {
+        let config =
+            load("[[destination]]\nname='ward'\nkind='webhook'\nurl='http://[::1]:9/a'").unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(load(&text).unwrap(), config);
+    }
+
+    #[test]
+    fn mistakes_say_what_to_change() {
+        let check = |text: &str, says: &str| {
+            let error = load(text).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        };
+        check("surprise = 1", "surprise");
+        check("[dicom]\nassociations_max = 0", "1 to 64");
+        check("[dicom]\nlisten = []", "127.0.0.1:11112");
+        check("[dicom]\nlisten = ['scanner']", "socket address");
+        check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
+        check("[display]\nbackend = 'oled'", "framebuffer");
+        check("[series]\nquiet_s = 0", "1 to 3600");
+        check("[[destination]]\nname='a'\nkind='pacs'", "not supported");
+    }
+}

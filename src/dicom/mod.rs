@@ -6,7 +6,6 @@ pub mod uid;
 pub mod dimse;
 pub mod header;
 pub mod part10;
-pub mod received;
 pub mod store_scp;
 pub mod store_scu;
 pub mod upper_layer;

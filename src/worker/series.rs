@@ -1,0 +1,152 @@
+//! One series to one report: assemble, load, screen. The daemon's worker and `parotidd screen` share it.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::dicom::ct_image::{CtImage, same_pixels};
+use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
+use crate::error::Chain;
+use crate::imaging::Volume;
+use crate::intake::ct_volume::{assemble, load};
+use crate::phi::Phi;
+use crate::reason::Reason;
+use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing};
+use crate::screening::screener::{ScreenError, Screened, Screener};
+use crate::status::Stage;
+use crate::units::Hounsfield;
+
+/// Which series it is, as far as the report says.
+#[derive(Debug, Clone)]
+pub struct SeriesIdentity {
+    /// Study Instance UID.
+    pub study: StudyInstanceUid,
+    /// Series Instance UID.
+    pub series: SeriesInstanceUid,
+    /// Accession Number, empty when there is none.
+    pub accession_number: Phi<String>,
+}
+
+/// What a series is screened with.
+#[derive(Debug, Clone, Copy)]
+pub struct Bench<'a> {
+    /// Networks and policy.
+    pub screener: &'a Screener,
+    /// For the timing.
+    pub clock: &'a dyn Clock,
+    /// Hears of each step before it begins.
+    pub on_stage: &'a (dyn Fn(Stage) + Sync),
+}
+
+impl Bench<'_> {
+    /// The report of a series, whatever it is: what can't be a volume is not assessable, with its reason.
+    ///
+    /// `unusable` are the reasons of the series' files that gave no image.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn screen(
+        &self,
+        identity: &SeriesIdentity,
+        images: Vec<CtImage>,
+        unusable: &[Reason],
+    ) -> Result<ScreeningReport, ScreenError> {
+        let watch = Stopwatch::new(self.clock);
+        let on_stage = |stage| {
+            watch.enter(stage);
+            (self.on_stage)(stage);
+        };
+        on_stage(Stage::Loading);
+        let screened = match volume(images, unusable) {
+            Ok(volume) => self.screener.screen(&volume, &on_stage)?,
+            Err(reason) => Screened::not_assessable(reason),
+        };
+        Ok(self.report(identity, screened, watch.read()))
+    }
+
+    /// The report of a series that could not be analysed at all.
+    #[must_use]
+    pub fn failed(&self, identity: &SeriesIdentity, reason: Reason) -> ScreeningReport {
+        self.report(identity, Screened::not_assessable(reason), Timing::default())
+    }
+
+    fn report(
+        &self,
+        identity: &SeriesIdentity,
+        screened: Screened,
+        timing_ms: Timing,
+    ) -> ScreeningReport {
+        ScreeningReport {
+            schema: SCHEMA.to_owned(),
+            software_version: env!("CARGO_PKG_VERSION").to_owned(),
+            notice: NOT_FOR_DIAGNOSTIC_USE.to_owned(),
+            study_instance_uid: identity.study.to_string(),
+            series_instance_uid: identity.series.to_string(),
+            accession_number: identity.accession_number.expose().clone(),
+            models: self.screener.identities(),
+            decision: screened.decision,
+            reason: screened.reason,
+            score: screened.score,
+            glands: screened.glands,
+            candidates: screened.candidates,
+            timing_ms,
+        }
+    }
+}
+
+fn volume(images: Vec<CtImage>, unusable: &[Reason]) -> Result<Volume<Hounsfield>, Reason> {
+    // A file of the series that can't be read is a hole in it, wherever the hole would be.
+    if let Some(reason) = unusable.first() {
+        return Err(*reason);
+    }
+    let plan = assemble(images, same_pixels).map_err(|refusal| {
+        tracing::info!(error = %Chain(&refusal), "no volume");
+        refusal.reason
+    })?;
+    tracing::info!(
+        n_slices = plan.slices.len(),
+        n_left_out = plan.left_out.len(),
+        spacing_mm = ?plan.geometry.spacing_mm(),
+        "volume assembled"
+    );
+    load(&plan).map_err(|error| {
+        tracing::warn!(error = %Chain(&error), "could not decode a slice");
+        error.reason()
+    })
+}
+
+/// When each step began.
+struct Stopwatch<'a> {
+    clock: &'a dyn Clock,
+    entered: Mutex<Vec<(Stage, Duration)>>,
+}
+
+impl<'a> Stopwatch<'a> {
+    fn new(clock: &'a dyn Clock) -> Self {
+        Self { clock, entered: Mutex::new(Vec::new()) }
+    }
+
+    fn enter(&self, stage: Stage) {
+        let now = self.clock.monotonic();
+        self.entered.lock().expect("nobody panics while noting a time").push((stage, now));
+    }
+
+    fn read(self) -> Timing {
+        let end = self.clock.monotonic();
+        let entered = self.entered.into_inner().expect("nobody panics while noting a time");
+        let mut timing = Timing::default();
+        for (n, (stage, start)) in entered.iter().enumerate() {
+            let stop = entered.get(n + 1).map_or(end, |(_, next)| *next);
+            let ms = u64::try_from((stop - *start).as_millis()).unwrap_or(u64::MAX);
+            *match stage {
+                Stage::Loading => &mut timing.load,
+                Stage::Resampling => &mut timing.resample,
+                Stage::Localizing => &mut timing.localize,
+                Stage::Segmenting => &mut timing.segment,
+                Stage::Deciding => &mut timing.decide,
+            } += ms;
+            timing.total += ms;
+        }
+        timing
+    }
+}
