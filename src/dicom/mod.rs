@@ -1,3 +1,8 @@
 //! The only place that knows DICOM tags and bytes.
 
+pub mod attributes;
+pub mod ct_image;
+pub mod ct_series_writer;
+mod dataset_scan;
+pub mod segmentation;
 pub mod uid;
