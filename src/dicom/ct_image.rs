@@ -234,7 +234,7 @@ pub fn read_images(path: &Path) -> Result<Vec<CtImage>, CtImageError> {
     let length = file.metadata().map_err(CtImageError::Read)?.len();
     let scanned = scan(file, length, WANTED)?;
     let object = &scanned.object;
-    check_class(object)?;
+    check_class(&scanned)?;
     let n_frames = usize::try_from(integer(object, tags::NUMBER_OF_FRAMES).unwrap_or(1))
         .map_err(|_| CtImageError::Attribute("NumberOfFrames"))?;
     if n_frames > limits::SERIES_INSTANCES_MAX {
@@ -254,10 +254,16 @@ pub fn read_images(path: &Path) -> Result<Vec<CtImage>, CtImageError> {
         .collect()
 }
 
-fn check_class(object: &InMemDicomObject) -> Result<(), CtImageError> {
-    let class = text(object, tags::SOP_CLASS_UID).ok_or(CtImageError::Attribute("SOPClassUID"))?;
-    let known = CT_SOP_CLASSES.contains(&class.as_str());
-    if known { Ok(()) } else { Err(CtImageError::SopClass(class)) }
+fn check_class(scanned: &Scanned) -> Result<(), CtImageError> {
+    match text(&scanned.object, tags::SOP_CLASS_UID) {
+        Some(class) if !CT_SOP_CLASSES.contains(&class.as_str()) => {
+            Err(CtImageError::SopClass(class))
+        }
+        // What else is missing then is missing because the file ends early.
+        _ if scanned.pixel_data.is_none() => Err(CtImageError::Truncated),
+        None => Err(CtImageError::Attribute("SOPClassUID")),
+        Some(_) => Ok(()),
+    }
 }
 
 fn read_instance(
@@ -475,25 +481,31 @@ pub fn decode_pixels(image: &CtImage, out: &mut [Hounsfield]) -> Result<(), CtIm
     assert_eq!(out.len(), image.instance.rows * image.instance.columns, "one value a pixel");
     let format = &image.instance.pixels;
     let bytes = read_frame_bytes(image)?;
-    // Top bits are shifted out, then back with the sign: overlays in them vanish.
-    let up = 15 - format.high_bit;
-    let down = 16 - format.bits_stored;
+    let table = hounsfield_table(image);
+    // Bits above the high bit are not part of the value; old scanners put overlays there.
+    let shift = format.high_bit + 1 - format.bits_stored;
+    let mask = table.len() - 1;
     for (hu, pair) in out.iter_mut().zip(bytes.chunks_exact(2)) {
         let pair = [pair[0], pair[1]];
         let raw =
             if format.big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
-        let top = raw << up;
-        let stored = if format.signed {
-            i32::from(top.cast_signed() >> down)
-        } else {
-            i32::from(top >> down)
-        };
-        *hu = match &format.padding {
-            Some(padding) if padding.contains(&stored) => Hounsfield::AIR,
-            _ => to_hounsfield(stored, image.rescale_slope, image.rescale_intercept),
-        };
+        *hu = table[usize::from(raw >> shift) & mask];
     }
     Ok(())
+}
+
+/// HU of each pattern of the stored bits: there are fewer of them than pixels.
+fn hounsfield_table(image: &CtImage) -> Vec<Hounsfield> {
+    let format = &image.instance.pixels;
+    let span = 1_i32 << format.bits_stored;
+    let hounsfield = |pattern: i32| {
+        let stored = if format.signed && pattern >= span / 2 { pattern - span } else { pattern };
+        match &format.padding {
+            Some(padding) if padding.contains(&stored) => Hounsfield::AIR,
+            _ => to_hounsfield(stored, image.rescale_slope, image.rescale_intercept),
+        }
+    };
+    (0..span).map(hounsfield).collect()
 }
 
 fn to_hounsfield(stored: i32, slope: f64, intercept: f64) -> Hounsfield {

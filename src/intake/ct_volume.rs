@@ -31,6 +31,8 @@ const SAME_DIRECTION_DEGREES: f64 = 0.25;
 const SAME_SPACING_PART: f64 = 1e-3;
 /// A second group with at least this part of the largest one's images makes the choice a guess.
 const RIVAL_PART: f64 = 0.5;
+/// Most images of one place that are compared pixel by pixel; more are a film of it.
+const COMPARED_MAX: usize = 8;
 
 /// Why an image of the series is not in its volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -262,10 +264,13 @@ fn take_one_a_place(
             places.push(vec![slice]);
             continue;
         };
+        let n_there = place.len();
         let is_double = |other: &Slice| {
             let id = |s: &Slice| (s.image.instance.sop_instance_uid.clone(), s.image.frame);
             id(other) == id(&slice)
-                || other.plane == slice.plane && same_pixels(&other.image, &slice.image)
+                || n_there <= COMPARED_MAX
+                    && other.plane == slice.plane
+                    && same_pixels(&other.image, &slice.image)
         };
         if place.iter().any(is_double) {
             left_out.push(LeftOut { image: slice.image, why: SetAside::Double });
@@ -286,13 +291,10 @@ fn take_last_acquisition(
     left_out: &mut Vec<LeftOut>,
 ) -> Result<Vec<Slice>, Reason> {
     let number = |slice: &Slice| slice.image.acquisition_number;
-    let covers = |acquisition: Option<i64>| {
-        let n_at = |place: &Vec<Slice>| place.iter().filter(|s| number(s) == acquisition).count();
-        acquisition.is_some() && places.iter().all(|place| n_at(place) == 1)
-    };
-    let last = places.iter().flatten().map(number).filter(|&n| covers(n)).max().flatten();
+    let last = places.iter().flatten().filter_map(number).max();
+    let covers = |place: &Vec<Slice>| place.iter().filter(|s| number(s) == last).count() == 1;
     // Many images of one place are a bolus being watched, not a volume.
-    if last.is_none() || places.len() < 2 {
+    if last.is_none() || places.len() < 2 || !places.iter().all(covers) {
         return Err(Reason::DuplicatePosition);
     }
     let (kept, older): (Vec<_>, Vec<_>) =
