@@ -93,6 +93,14 @@ const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
 pub const MODEL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Plans kept a network, one for each input shape; each takes some 50 MB.
 pub const MODEL_PLANS_MAX: usize = 2;
+/// Deepest nesting of sequences in a header. An enhanced CT needs 4; a parser recurses on each.
+pub const SEQUENCE_DEPTH_MAX: usize = 32;
+/// Most bytes of the header elements that are kept: an enhanced CT of 4096 frames needs 8 MiB.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Deepest folder below a path that is searched for instances.
+pub const SCAN_DEPTH_MAX: usize = 16;
+/// Most files looked at in one search for instances.
+pub const SCAN_FILES_MAX: usize = 200_000;
 
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);

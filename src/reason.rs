@@ -81,6 +81,9 @@ reasons! {
     OneGlandNotAssessed = "one_gland_not_assessed",
     /// The analysis failed repeatedly.
     AnalysisFailed = "analysis_failed",
+    // Files again: codes are appended, never moved.
+    /// The file or folder cannot be opened or read.
+    Unreadable = "unreadable",
 }
 
 impl std::fmt::Display for Reason {

@@ -1,11 +1,15 @@
 //! The only place that knows DICOM tags and bytes.
 
-pub mod received;
-pub mod uid;
-
+pub mod attributes;
+pub mod ct_image;
+pub mod ct_series_writer;
+mod dataset_scan;
 pub mod dimse;
 pub mod header;
 pub mod part10;
+pub mod received;
+pub mod segmentation;
 pub mod store_scp;
 pub mod store_scu;
+pub mod uid;
 pub mod upper_layer;

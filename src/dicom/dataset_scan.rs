@@ -1,0 +1,423 @@
+//! Walks over an encoded data set and takes out only the elements that are wanted.
+//!
+//! ```text
+//!  preamble? -> meta group -> element element SEQUENCE element ... -> pixel data
+//!                             kept    skipped  skipped  kept          only its place is noted
+//! ```
+//!
+//! A parser that builds the whole object dies of hostile files: fifty thousand nested sequences
+//! overflow its stack, an element that declares 4 GB takes 4 GB. This walk is a loop with a stack
+//! of bounded depth that never allocates for what it skips, and it believes no length that reaches
+//! past the end of the file. What it keeps is a small, valid data set for `dicom-object` to parse.
+
+use std::io::{self, BufReader, ErrorKind, Read, Seek};
+
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_core::{Tag, VR};
+use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
+use dicom_object::InMemDicomObject;
+use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
+
+use crate::limits;
+
+const UNDEFINED: u32 = u32::MAX;
+const PREAMBLE_LEN: u64 = 128;
+const META_GROUP: u16 = 0x0002;
+const PIXEL_GROUP: u16 = 0x7FE0;
+const ITEM_GROUP: u16 = 0xFFFE;
+const ITEM: Tag = Tag(ITEM_GROUP, 0xE000);
+const ITEM_END: Tag = Tag(ITEM_GROUP, 0xE00D);
+const SEQUENCE_END: Tag = Tag(ITEM_GROUP, 0xE0DD);
+
+/// Retired, so the dictionary's own is deprecated; archives still hold such files.
+const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
+
+/// Why a data set could not be walked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ScanError {
+    #[error("could not read the file")]
+    Read(#[source] io::Error),
+    #[error("the file is empty")]
+    Empty,
+    #[error("not DICOM: {0}")]
+    NotDicom(&'static str),
+    #[error("an element reaches past the end of the file")]
+    PastEnd,
+    #[error("sequences are nested deeper than {}", limits::SEQUENCE_DEPTH_MAX)]
+    TooDeep,
+    #[error("the header is larger than {} bytes", limits::HEADER_BYTES_MAX)]
+    HeaderTooLarge,
+    #[error("transfer syntax {0} is not supported")]
+    TransferSyntax(String),
+    #[error("could not parse the header")]
+    Parse(#[source] Box<dicom_object::ReadError>),
+}
+
+/// Encodings that are read: all that leave the pixels uncompressed and undeflated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    explicit: bool,
+    pub(crate) big_endian: bool,
+}
+
+impl Encoding {
+    const IMPLICIT_LE: Self = Self { explicit: false, big_endian: false };
+    const EXPLICIT_LE: Self = Self { explicit: true, big_endian: false };
+    const EXPLICIT_BE: Self = Self { explicit: true, big_endian: true };
+
+    fn from_uid(uid: &str) -> Option<Self> {
+        match uid {
+            uids::IMPLICIT_VR_LITTLE_ENDIAN => Some(Self::IMPLICIT_LE),
+            uids::EXPLICIT_VR_LITTLE_ENDIAN => Some(Self::EXPLICIT_LE),
+            EXPLICIT_VR_BIG_ENDIAN => Some(Self::EXPLICIT_BE),
+            _ => None,
+        }
+    }
+
+    fn uid(self) -> &'static str {
+        match self {
+            Self::EXPLICIT_BE => EXPLICIT_VR_BIG_ENDIAN,
+            Self::EXPLICIT_LE => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+            _ => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        }
+    }
+}
+
+/// The wanted part of a data set.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// The wanted elements that were there.
+    pub(crate) object: InMemDicomObject,
+    pub(crate) encoding: Encoding,
+    /// Byte range of Pixel Data's value in the file; `None` where there is none.
+    pub(crate) pixel_data: Option<std::ops::Range<u64>>,
+}
+
+/// Reads the `wanted` top-level elements of a DICOM file of `length` bytes, with or without Part 10
+/// preamble and meta group (PS3.10 7.1), up to its pixel data.
+pub(crate) fn scan(
+    source: impl Read + Seek,
+    length: u64,
+    wanted: &[Tag],
+) -> Result<Scanned, ScanError> {
+    if length == 0 {
+        return Err(ScanError::Empty);
+    }
+    let mut walker = Walker { reader: BufReader::new(source), position: 0, length };
+    let encoding = walker.read_prologue()?;
+    let mut kept = Vec::new();
+    let mut pixel_data = None;
+    while walker.length - walker.position >= 8 {
+        let start = walker.position;
+        let header = walker.read_header(encoding)?;
+        if header.tag.group() == ITEM_GROUP {
+            return Err(ScanError::NotDicom("an item stands outside a sequence"));
+        }
+        if header.tag == tags::PIXEL_DATA {
+            if header.length == UNDEFINED {
+                return Err(ScanError::TransferSyntax("encapsulated pixel data".to_owned()));
+            }
+            let end = walker.position + u64::from(header.length);
+            pixel_data = Some(walker.position..end);
+        }
+        // Floating-point pixels, signatures and padding come after it; none of them is wanted.
+        if header.tag.group() >= PIXEL_GROUP {
+            break;
+        }
+        let keep = wanted.contains(&header.tag);
+        walker.walk_value(&header, encoding, keep)?;
+        if keep {
+            walker.copy_back(start, &mut kept)?;
+        }
+    }
+    let syntax = TransferSyntaxRegistry.get(encoding.uid()).expect("the registry has native ones");
+    let object = InMemDicomObject::read_dataset_with_ts(&kept[..], syntax)
+        .map_err(|source| ScanError::Parse(Box::new(source)))?;
+    Ok(Scanned { object, encoding, pixel_data })
+}
+
+struct Header {
+    tag: Tag,
+    vr: VR,
+    length: u32,
+}
+
+impl Header {
+    /// Whether `dicom-object` would look for items inside.
+    fn is_sequence(&self) -> bool {
+        self.vr == VR::SQ || self.length == UNDEFINED
+    }
+}
+
+/// A sequence or an item that is open; the end of one of undefined length is its delimiter.
+struct Level {
+    end: Option<u64>,
+    encoding: Encoding,
+}
+
+struct Walker<R: Read + Seek> {
+    reader: BufReader<R>,
+    position: u64,
+    length: u64,
+}
+
+impl<R: Read + Seek> Walker<R> {
+    fn read<const N: usize>(&mut self) -> Result<[u8; N], ScanError> {
+        let mut bytes = [0; N];
+        self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => ScanError::PastEnd,
+            _ => ScanError::Read(error),
+        })?;
+        self.position += N as u64;
+        Ok(bytes)
+    }
+
+    fn move_to(&mut self, position: u64) -> Result<(), ScanError> {
+        if position > self.length {
+            return Err(ScanError::PastEnd);
+        }
+        let by = i64::try_from(position)
+            .ok()
+            .zip(i64::try_from(self.position).ok())
+            .map(|(to, from)| to - from)
+            .ok_or(ScanError::PastEnd)?;
+        self.reader.seek_relative(by).map_err(ScanError::Read)?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Appends what was walked over since `start`.
+    fn copy_back(&mut self, start: u64, to: &mut Vec<u8>) -> Result<(), ScanError> {
+        let end = self.position;
+        let n_bytes = usize::try_from(end - start).map_err(|_| ScanError::HeaderTooLarge)?;
+        if to.len() + n_bytes > limits::HEADER_BYTES_MAX {
+            return Err(ScanError::HeaderTooLarge);
+        }
+        self.move_to(start)?;
+        let from = to.len();
+        to.resize(from + n_bytes, 0);
+        self.reader.read_exact(&mut to[from..]).map_err(ScanError::Read)?;
+        self.position = end;
+        Ok(())
+    }
+
+    /// Preamble and meta group, or whatever stands in their place; says how the data set is encoded.
+    fn read_prologue(&mut self) -> Result<Encoding, ScanError> {
+        const NO_DICOM: ScanError = ScanError::NotDicom("it does not begin like a data set");
+        let mut start = 0;
+        if self.length >= PREAMBLE_LEN + 4 {
+            self.move_to(PREAMBLE_LEN)?;
+            if &self.read::<4>()? == b"DICM" {
+                start = PREAMBLE_LEN + 4;
+            }
+        }
+        self.move_to(start)?;
+        let mut declared = None;
+        while self.length - self.position >= 8 {
+            let element_start = self.position;
+            let bytes = self.read::<8>()?;
+            self.move_to(element_start)?;
+            if u16::from_le_bytes([bytes[0], bytes[1]]) != META_GROUP {
+                return match declared {
+                    Some(encoding) => Ok(encoding),
+                    None => guess_encoding(bytes).ok_or(NO_DICOM),
+                };
+            }
+            let header = self.read_header(Encoding::EXPLICIT_LE)?;
+            let end = self.position + u64::from(header.length);
+            if header.tag == tags::TRANSFER_SYNTAX_UID && header.length <= 64 {
+                let mut value = Vec::new();
+                let value_start = self.position;
+                self.move_to(end)?;
+                self.copy_back(value_start, &mut value)?;
+                let uid = String::from_utf8_lossy(&value);
+                let uid = uid.trim_end_matches(['\0', ' ']).to_owned();
+                let encoding = Encoding::from_uid(&uid);
+                declared = Some(encoding.ok_or(ScanError::TransferSyntax(uid))?);
+            }
+            self.move_to(end)?;
+        }
+        Err(NO_DICOM)
+    }
+
+    fn read_header(&mut self, encoding: Encoding) -> Result<Header, ScanError> {
+        let u16_of = |b: [u8; 2]| {
+            if encoding.big_endian { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) }
+        };
+        let u32_of = |b: [u8; 4]| {
+            if encoding.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) }
+        };
+        let tag = Tag(u16_of(self.read()?), u16_of(self.read()?));
+        if tag.group() == ITEM_GROUP {
+            return Ok(Header { tag, vr: VR::UN, length: u32_of(self.read()?) });
+        }
+        if !encoding.explicit {
+            let vr =
+                StandardDataDictionary.by_tag(tag).map_or(VR::UN, |entry| entry.vr().relaxed());
+            return Ok(Header { tag, vr, length: u32_of(self.read()?) });
+        }
+        let vr = VR::from_binary(self.read()?).unwrap_or(VR::UN);
+        let length_field: [u8; 2] = self.read()?;
+        // Of these and of unknown ones the length has four bytes, after two reserved (PS3.5 7.1.2).
+        let long = matches!(
+            vr,
+            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::SV | VR::UC
+        ) || matches!(vr, VR::UN | VR::UR | VR::UT | VR::UV);
+        let length = if long { u32_of(self.read()?) } else { u32::from(u16_of(length_field)) };
+        Ok(Header { tag, vr, length })
+    }
+
+    /// Moves behind a value. What is kept is walked into, so that its depth is known before a
+    /// recursive parser sees it; what is not kept is jumped over where its length allows.
+    fn walk_value(
+        &mut self,
+        header: &Header,
+        encoding: Encoding,
+        keep: bool,
+    ) -> Result<(), ScanError> {
+        let mut open = Vec::new();
+        self.enter(header, encoding, keep, &mut open)?;
+        while let Some(Level { end, encoding }) = open.last() {
+            let encoding = *encoding;
+            match *end {
+                Some(end) if self.position == end => {
+                    open.pop();
+                    continue;
+                }
+                Some(end) if self.position > end => return Err(ScanError::PastEnd),
+                _ => {}
+            }
+            let inner = self.read_header(encoding)?;
+            match inner.tag {
+                ITEM_END | SEQUENCE_END => {
+                    // Some writers close defined lengths too; only an undefined one ends here.
+                    if end.is_none() {
+                        open.pop();
+                    }
+                }
+                _ => self.enter(&inner, encoding, keep, &mut open)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        header: &Header,
+        encoding: Encoding,
+        keep: bool,
+        open: &mut Vec<Level>,
+    ) -> Result<(), ScanError> {
+        let is_item = header.tag == ITEM;
+        let end = (header.length != UNDEFINED).then(|| self.position + u64::from(header.length));
+        match end {
+            Some(end) if !keep || !(header.is_sequence() || is_item) => self.move_to(end),
+            Some(end) if end > self.length => Err(ScanError::PastEnd),
+            _ if open.len() >= limits::SEQUENCE_DEPTH_MAX => Err(ScanError::TooDeep),
+            _ => {
+                // A sequence sent as UN with undefined length is implicit inside (PS3.5 6.2.2).
+                let unknown = header.vr == VR::UN && !is_item;
+                let encoding = if unknown { Encoding::IMPLICIT_LE } else { encoding };
+                open.push(Level { end, encoding });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The encoding of a data set that does not say: group 0008 first, then maybe letters for a VR.
+fn guess_encoding(bytes: [u8; 8]) -> Option<Encoding> {
+    let explicit = bytes[4..6].iter().all(u8::is_ascii_uppercase);
+    match [bytes[0], bytes[1]] {
+        [0x08, 0x00] if explicit => Some(Encoding::EXPLICIT_LE),
+        [0x08, 0x00] => Some(Encoding::IMPLICIT_LE),
+        [0x00, 0x08] if explicit => Some(Encoding::EXPLICIT_BE),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WANTED: &[Tag] = &[tags::MODALITY, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE];
+
+    fn scan_bytes(bytes: &[u8]) -> Result<Scanned, ScanError> {
+        scan(io::Cursor::new(bytes), bytes.len() as u64, WANTED)
+    }
+
+    /// Implicit VR element; `length` is what it declares.
+    fn element(tag: Tag, length: u32, value: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(tag.group().to_le_bytes());
+        bytes.extend(tag.element().to_le_bytes());
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(value);
+        bytes
+    }
+
+    fn modality() -> Vec<u8> {
+        element(tags::MODALITY, 2, b"CT")
+    }
+
+    /// `depth` sequences in each other, closed from the inside, of undefined length.
+    fn nested(tag: Tag, depth: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for _ in 0..depth {
+            bytes.extend(element(tag, UNDEFINED, &[]));
+            bytes.extend(element(ITEM, UNDEFINED, &[]));
+        }
+        for _ in 0..depth {
+            bytes.extend(element(ITEM_END, 0, &[]));
+            bytes.extend(element(SEQUENCE_END, 0, &[]));
+        }
+        bytes
+    }
+
+    #[test]
+    fn wanted_elements_are_found_whatever_stands_between() {
+        let private = Tag(0x0009, 0x1001);
+        let check = |between: Vec<u8>| {
+            let mut bytes = modality();
+            bytes.extend(between);
+            bytes.extend(element(tags::PIXEL_DATA, 4, &[1, 2, 3, 4]));
+            let n_bytes = bytes.len() as u64;
+            let found = scan_bytes(&bytes).unwrap();
+            assert_eq!(found.object.element(tags::MODALITY).unwrap().to_str().unwrap(), "CT");
+            assert_eq!(found.pixel_data, Some(n_bytes - 4..n_bytes));
+        };
+        check(Vec::new());
+        check(nested(private, 3));
+        check(nested(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 3));
+        check(element(private, 1_000, &[0xFF; 1_000]));
+    }
+
+    #[test]
+    fn hostile_headers_are_refused() {
+        let check = |rest: Vec<u8>, expected: &str| {
+            let bytes = [modality(), rest].concat();
+            let error = scan_bytes(&bytes).unwrap_err();
+            assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+        };
+        let groups = tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE;
+        check(nested(groups, 50_000), "TooDeep");
+        check(nested(Tag(0x0009, 0x1001), 50_000), "TooDeep");
+        check(element(groups, 0xFFFF_FFF0, &[]), "PastEnd");
+        check(element(Tag(0x0009, 0x1001), 0xFFFF_FFF0, &[]), "PastEnd");
+        check(element(groups, 24, &nested(groups, 9)), "PastEnd");
+        check(element(ITEM, 0, &[]), "NotDicom");
+        check(element(groups, UNDEFINED, &element(ITEM, UNDEFINED, &[])), "PastEnd");
+        check(element(tags::PIXEL_DATA, UNDEFINED, &[]), "TransferSyntax");
+    }
+
+    #[test]
+    fn what_is_no_dicom_is_refused() {
+        let check = |bytes: &[u8], expected: &str| {
+            assert!(format!("{:?}", scan_bytes(bytes).unwrap_err()).starts_with(expected));
+        };
+        check(b"", "Empty");
+        check(b"a short text", "NotDicom");
+        check(&[0; 1_000], "NotDicom");
+        check(&[&[0; 128][..], b"DICM"].concat(), "NotDicom");
+    }
+}
