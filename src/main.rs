@@ -3,14 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use parotidd::cli::Cli;
+use parotidd::cli::{Cli, exit_code};
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    match Cli::parse().execute() {
+    let cli = Cli::parse();
+    // stdout carries only results.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| cli.log_filter().into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match cli.execute() {
         Ok(code) => code,
         Err(error) => {
             eprintln!("parotidd: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }

@@ -86,6 +86,23 @@ reasons! {
     Unreadable = "unreadable",
 }
 
+impl Reason {
+    /// Whether the files were no volume, so that nothing was looked at. The others are findings about
+    /// a volume.
+    #[must_use]
+    pub fn is_about_input(self) -> bool {
+        !matches!(
+            self,
+            Self::NoBody
+                | Self::NotInFieldOfView
+                | Self::GlandNotFound
+                | Self::NoGlandAssessed
+                | Self::OneGlandNotAssessed
+                | Self::AnalysisFailed
+        )
+    }
+}
+
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.code())

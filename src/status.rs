@@ -63,6 +63,8 @@ pub enum Activity {
 pub enum Stage {
     /// Reading the slices.
     Loading,
+    /// Averaging to the localizer's grid.
+    Resampling,
     /// Looking for the glands.
     Localizing,
     /// Outlining.

@@ -1,12 +1,23 @@
 //! One file a command: parses its arguments, calls downward, prints the result.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::config::ConfigError;
+use crate::inference::Models;
+use crate::screening::{DecisionPolicy, Screener};
+
 pub mod prepare;
 mod progress;
+pub mod screen;
+
+/// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
+pub const EXIT_BAD_CONFIGURATION: u8 = 64;
+/// No usable input (sysexits.h, `EX_DATAERR`).
+pub const EXIT_NO_USABLE_INPUT: u8 = 65;
 
 /// Screens head and neck CT for parotid tumours beside the scanner
 ///
@@ -20,18 +31,44 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Screen(screen::ScreenArgs),
     Prepare(prepare::PrepareArgs),
 }
 
 impl Cli {
+    /// What is logged where `RUST_LOG` does not say: little, unless we are the service.
+    #[must_use]
+    pub fn log_filter(&self) -> &'static str {
+        "warn"
+    }
+
     /// Runs the command that was typed.
     ///
     /// # Errors
-    /// Whatever the command could not do; see [`exit_code`].
+    /// Whatever the command could not do; [`exit_code`] says how to end.
     pub fn execute(self) -> Result<ExitCode> {
         match self.command {
-            Command::Prepare(args) => prepare::run(&args)?,
+            Command::Screen(args) => screen::run(&args),
+            Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
         }
-        Ok(ExitCode::SUCCESS)
     }
+}
+
+/// How the process ends on an error.
+#[must_use]
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(|cause| cause.is::<ConfigError>()) {
+        ExitCode::from(EXIT_BAD_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Networks from a folder, or the built-in ones, with the shipped policy.
+fn screener(models_dir: Option<&Path>) -> Result<Screener> {
+    let models = match models_dir {
+        Some(dir) => Models::from_dir(dir)?,
+        None => Models::embedded()?,
+    };
+    Ok(Screener::new(models, DecisionPolicy::embedded()))
 }

@@ -1,41 +1,9 @@
 //! Where the parotid glands are: a heatmap over the body.
 
-use super::input::{
-    LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, SIDE_MULTIPLE, localizer_hu, normalize,
-};
+use super::input::{LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, SIDE_MULTIPLE, normalize};
 use super::manifest::ModelManifest;
 use super::model::{Model, ModelError};
-use crate::error::{Dispose, Disposition};
-use crate::imaging::{Sample, Volume};
-
-/// Why there is no heatmap.
-#[derive(Debug, thiserror::Error)]
-pub enum LocalizeError {
-    /// Nothing in the volume is as dense as a body, or it is larger than one can be.
-    #[error("there is no body in the volume")]
-    NoBody,
-    /// The network failed.
-    #[error("could not run the localizer")]
-    Model(#[source] ModelError),
-}
-
-impl Dispose for LocalizeError {
-    fn disposition(&self) -> Disposition {
-        match self {
-            Self::NoBody => Disposition::Reject,
-            Self::Model(source) => source.disposition(),
-        }
-    }
-}
-
-/// What the localizer saw and what it made of it, both on the 5 mm grid around the body.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Heatmap {
-    /// Probability that a voxel is parotid gland, of either side.
-    pub probability: Volume<f32>,
-    /// Attenuation, HU.
-    pub hu: Volume<f32>,
-}
+use crate::imaging::Volume;
 
 /// The network that finds the glands.
 #[derive(Debug)]
@@ -56,18 +24,16 @@ impl Localizer {
         self.0.manifest()
     }
 
-    /// The heatmap of a volume.
+    /// The heatmap, the probability that a voxel is parotid gland of either side, from HU on the grid
+    /// that [`super::input::localizer_hu`] makes, and on the same grid.
     ///
     /// # Errors
-    /// [`LocalizeError::NoBody`] where there is nothing to look at.
-    pub fn localize<T: Sample>(&self, volume: &Volume<T>) -> Result<Heatmap, LocalizeError> {
-        let hu = localizer_hu(volume).ok_or(LocalizeError::NoBody)?;
+    /// When the network fails.
+    pub fn localize(&self, hu: &Volume<f32>) -> Result<Volume<f32>, ModelError> {
         let padded_shape = hu.shape().map(|side| side.next_multiple_of(SIDE_MULTIPLE));
-        let padded = pad(&hu, padded_shape);
-        let probability = self.0.run(&padded, padded_shape).map_err(LocalizeError::Model)?;
-        let probability = Volume::new(*hu.geometry(), cut(&probability, padded_shape, hu.shape()))
-            .expect("the cut has the shape of the grid");
-        Ok(Heatmap { probability, hu })
+        let probability = self.0.run(&pad(hu, padded_shape), padded_shape)?;
+        Ok(Volume::new(*hu.geometry(), cut(&probability, padded_shape, hu.shape()))
+            .expect("the cut has the shape of the grid"))
     }
 }
 
@@ -109,6 +75,7 @@ mod tests {
     use super::*;
     use crate::imaging::{Geometry, PatientPoint};
     use crate::inference::Models;
+    use crate::inference::input::localizer_hu;
     use crate::units::Hounsfield;
     use proptest::prelude::*;
 
@@ -135,11 +102,11 @@ mod tests {
     #[test]
     fn air_has_no_body_and_a_body_gets_a_heatmap_of_its_own_grid() {
         let models = Models::embedded().unwrap();
-        let air = models.localizer.localize(&volume([10, 20, 20], 5.0, -1000));
-        assert!(matches!(air, Err(LocalizeError::NoBody)));
-        let heatmap = models.localizer.localize(&volume([12, 33, 20], 4.0, 40)).unwrap();
-        assert_eq!(heatmap.probability.geometry(), heatmap.hu.geometry());
-        assert_eq!(heatmap.hu.shape(), [9, 26, 16]);
-        assert!(heatmap.probability.voxels().iter().all(|p| (0.0..=1.0).contains(p)));
+        assert!(localizer_hu(&volume([10, 20, 20], 5.0, -1000)).is_none());
+        let hu = localizer_hu(&volume([12, 33, 20], 4.0, 40)).unwrap();
+        let heatmap = models.localizer.localize(&hu).unwrap();
+        assert_eq!(heatmap.geometry(), hu.geometry());
+        assert_eq!(hu.shape(), [9, 26, 16]);
+        assert!(heatmap.voxels().iter().all(|p| (0.0..=1.0).contains(p)));
     }
 }

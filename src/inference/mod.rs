@@ -1,7 +1,7 @@
 //! The two networks behind two functions.
 //!
 //! ```text
-//! Volume<Hounsfield> --Localizer::localize--> Heatmap        (5 mm, the whole body)
+//! HU around the body --Localizer::localize--> heatmap         (5 mm, the whole body)
 //! a gland's centre   --Segmenter::segment --> Segmentation   (1 mm, one gland's crop)
 //! ```
 //!
@@ -16,7 +16,7 @@ pub mod segmenter;
 
 use std::path::Path;
 
-pub use localizer::{Heatmap, LocalizeError, Localizer};
+pub use localizer::Localizer;
 pub use manifest::ModelManifest;
 pub use model::{Model, ModelError};
 pub use segmenter::{Segmentation, Segmenter};

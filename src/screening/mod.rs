@@ -4,6 +4,8 @@ pub mod decision;
 pub mod gland;
 pub mod measure;
 pub mod report;
+pub mod screener;
 
 pub use decision::DecisionPolicy;
 pub use report::{Decision, ScreeningReport};
+pub use screener::{Screened, Screener};

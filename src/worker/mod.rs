@@ -1,1 +1,3 @@
 //! One job at a time: load the volume, screen, commit the result.
+
+pub mod series;

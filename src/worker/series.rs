@@ -28,8 +28,8 @@ pub struct SeriesIdentity {
 }
 
 /// What a series is screened with.
-#[derive(Debug, Clone, Copy)]
-pub struct Bench<'a> {
+#[derive(Clone, Copy)]
+pub struct Analysis<'a> {
     /// Networks and policy.
     pub screener: &'a Screener,
     /// For the timing.
@@ -38,7 +38,13 @@ pub struct Bench<'a> {
     pub on_stage: &'a (dyn Fn(Stage) + Sync),
 }
 
-impl Bench<'_> {
+impl std::fmt::Debug for Analysis<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Analysis").field("screener", self.screener).finish_non_exhaustive()
+    }
+}
+
+impl Analysis<'_> {
     /// The report of a series, whatever it is: what can't be a volume is not assessable, with its reason.
     ///
     /// `unusable` are the reasons of the series' files that gave no image.
