@@ -414,6 +414,17 @@ mod tests {
     }
 
     #[test]
+    fn an_instance_over_the_limit_is_for_the_sender_to_keep() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut part = Arc::new(Spool::open(dir.path()).unwrap().0).begin(meta("1.2.3")).unwrap();
+        part.bytes = limits::INSTANCE_BYTES_MAX - 1;
+        part.write(b"1").unwrap();
+        let error = part.write(b"2").unwrap_err();
+        assert!(matches!(error, SpoolError::TooLarge));
+        assert_eq!(error.disposition(), Disposition::Retry);
+    }
+
+    #[test]
     fn many_writers_share_the_spool() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Arc::new(Spool::open(dir.path()).unwrap().0);
