@@ -1,1 +1,3 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod display;
