@@ -2,18 +2,17 @@
 
 #![allow(
     clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
     clippy::cast_possible_wrap,
     reason = "picture coordinates stay below `PICTURE_SIDE_MAX`"
 )]
 
-use embedded_graphics::geometry::{Point, Size};
-use embedded_graphics::prelude::*;
-use embedded_graphics::primitives::{CornerRadii, PrimitiveStyle, Rectangle, RoundedRectangle};
+use embedded_graphics::geometry::{Dimensions, Point};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::primitives::Rectangle;
 
 use crate::display::canvas::Canvas;
 use crate::display::layout::{Align, Item, Label, Scene};
-use crate::display::pen::Pen;
+use crate::display::pen::{Pen, rounded};
 use crate::display::{head, sign, theme};
 
 /// Draws everything of a scene.
@@ -48,16 +47,9 @@ fn text(canvas: &mut Canvas, label: &Label) {
     label.font.draw(canvas, &label.text, at, label.color);
 }
 
-fn panel(
-    canvas: &mut Canvas,
-    area: Rectangle,
-    radius: u32,
-    color: embedded_graphics::pixelcolor::Rgb888,
-) {
+fn panel(canvas: &mut Canvas, area: Rectangle, radius: u32, color: Rgb888) {
     canvas.smooth(area, |fine, samples| {
-        let radii = CornerRadii::new(Size::new_equal(radius * samples));
-        let shape = RoundedRectangle::new(Rectangle::new(Point::zero(), fine.size()), radii);
-        // A canvas cannot fail: its error has no value.
-        let _ = shape.into_styled(PrimitiveStyle::with_fill(color)).draw(fine);
+        let whole = fine.bounding_box();
+        rounded(fine, whole, radius * samples, color);
     });
 }

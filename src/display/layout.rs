@@ -204,6 +204,20 @@ impl Plan {
         last
     }
 
+    /// The largest size at which every text fits on one line, else the smallest.
+    fn common_font<'t>(
+        &self,
+        texts: impl Iterator<Item = &'t str> + Clone,
+        weight: Weight,
+        width: u32,
+        units: &[f32],
+    ) -> Font {
+        let fonts = units.iter().map(|cap| Font { weight, cap: cap * self.unit });
+        let fit = |font: &Font| texts.clone().all(|text| font.width(text) <= width);
+        let smallest = units.last().map_or(self.unit, |cap| cap * self.unit);
+        fonts.clone().find(fit).unwrap_or(Font { weight, cap: smallest })
+    }
+
     /// Accent band above, hairline and footer below.
     fn frame(&mut self, view: &View) {
         let band = Rectangle::new(Point::zero(), Size::new(self.size.width, self.px(0.5) as u32));
@@ -265,29 +279,39 @@ impl Plan {
 
     fn figures(&mut self, figures: &[Figure]) {
         let row = self.take_row(5.0, 0.8);
-        for (figure, cell) in figures.iter().zip(self.cells(row, figures.len(), 0.8)) {
+        let cells = self.cells(row, figures.len(), 0.8);
+        let inset = Point::new(self.px(0.8), self.px(0.5));
+        let Some(width) = cells.first().map(|cell| cell.size.width - 2 * inset.x as u32) else {
+            return;
+        };
+        let values = figures.iter().map(|figure| figure.value.as_str());
+        let value_font = self.common_font(values, Weight::Bold, width, &[1.8, 1.5, 1.2, 0.9]);
+        let labels = figures.iter().map(|figure| figure.label.as_str());
+        let label_font = self.common_font(labels, Weight::Regular, width, &[0.95, 0.85, 0.75]);
+        for (figure, cell) in figures.iter().zip(cells) {
             self.panel(cell);
-            let inset = Point::new(self.px(0.8), self.px(0.5));
-            let width = cell.size.width - 2 * inset.x as u32;
             let value_size = Size::new(width, self.px(2.6) as u32);
             let value_area = Rectangle::new(cell.top_left + inset, value_size);
-            let (value, font) =
-                self.one_line(&figure.value, Weight::Bold, width, &[1.8, 1.5, 1.2, 0.9]);
-            self.text(value_area, &value, font, theme::TEXT, Align::Left);
+            self.text(value_area, &figure.value, value_font, theme::TEXT, Align::Left);
             let label_area = Rectangle::new(
                 value_area.top_left + Point::new(0, value_size.height as i32),
                 Size::new(width, self.px(1.5) as u32),
             );
-            let (label, font) =
-                self.one_line(&figure.label, Weight::Regular, width, &[0.95, 0.85, 0.75]);
-            self.text(label_area, &label, font, theme::TEXT_QUIET, Align::Left);
+            self.text(label_area, &figure.label, label_font, theme::TEXT_QUIET, Align::Left);
         }
     }
 
     /// A bar a step over its name; done, current and pending differ in shape.
     fn steps(&mut self, steps: &Steps) {
         let row = self.take_row(4.2, 0.8);
-        for (n, cell) in self.cells(row, steps.labels.len(), 0.6).into_iter().enumerate() {
+        let cells = self.cells(row, steps.labels.len(), 0.6);
+        let side = self.px(1.4);
+        let indent = side + self.px(0.4);
+        let Some(width) = cells.first().map(|cell| cell.size.width - indent as u32) else { return };
+        let labels = steps.labels.iter().map(String::as_str);
+        let sizes = [1.1, 1.0, 0.9, 0.8];
+        let cap = self.common_font(labels, Weight::Bold, width, &sizes).cap;
+        for (n, cell) in cells.into_iter().enumerate() {
             let (sign, bar, ink, weight) = match n.cmp(&steps.current) {
                 std::cmp::Ordering::Less => {
                     (Sign::StepDone, self.accent, theme::TEXT_QUIET, Weight::Regular)
@@ -305,18 +329,13 @@ impl Plan {
                 Size::new(cell.size.width, thick as u32),
             );
             self.items.push(Item::Panel { area: bar_area, radius: thick as u32 / 2, color: bar });
-            let side = self.px(1.4);
             let line = cell.top_left + Point::new(0, self.px(1.7));
             let sign_area = Rectangle::new(line, Size::new_equal(side as u32));
             let color = if n > steps.current { theme::TEXT_QUIET } else { self.accent };
             self.items.push(Item::Sign { area: sign_area, sign, color });
-            let indent = side + self.px(0.4);
-            let width = cell.size.width - indent as u32;
             let area =
                 Rectangle::new(line + Point::new(indent, 0), Size::new(width, self.px(1.5) as u32));
-            let (label, font) =
-                self.one_line(&steps.labels[n], weight, width, &[1.1, 1.0, 0.9, 0.8]);
-            self.text(area, &label, font, ink, Align::Left);
+            self.text(area, &steps.labels[n], Font { weight, cap }, ink, Align::Left);
         }
     }
 
@@ -426,9 +445,14 @@ impl Plan {
                 lines.push(Line { text, font, color, gap });
             }
         };
-        add(&view.lead, Font::regular(1.5 * unit), theme::TEXT, 0.5, 4);
-        if let Some(measure) = &view.measure {
-            add(measure, Font::bold(1.9 * unit), self.accent, 0.5, 1);
+        match &view.measure {
+            None => add(&view.lead, Font::regular(1.5 * unit), theme::TEXT, 0.5, 4),
+            Some(measure) => {
+                add(&view.lead, Font::bold(1.5 * unit), theme::TEXT, 0.5, 1);
+                let sizes = [1.9, 1.6, 1.4, 1.2].map(|cap| cap * scale);
+                let (measure, font) = self.one_line(measure, Weight::Bold, width, &sizes);
+                add(&measure, font, self.accent, 0.5, 1);
+            }
         }
         if let Some(detail) = &view.detail {
             add(detail, Font::regular(1.15 * unit), theme::TEXT_QUIET, 0.6, 4);

@@ -11,7 +11,7 @@ const STROKE: f32 = 6.0;
 const BOLD: f32 = 9.0;
 
 /// Draws a sign.
-pub fn draw(pen: &mut Pen<'_>, sign: Sign, color: Rgb888) {
+pub(super) fn draw(pen: &mut Pen<'_>, sign: Sign, color: Rgb888) {
     match sign {
         Sign::Dots => {
             frame(pen, color);
@@ -54,7 +54,7 @@ pub fn draw(pen: &mut Pen<'_>, sign: Sign, color: Rgb888) {
         Sign::Warning => warning(pen, color),
         Sign::StepDone => pen.stroke(&[(12.0, 54.0), (38.0, 80.0), (88.0, 24.0)], 16.0, color),
         Sign::StepCurrent => {
-            pen.triangle([(18.0, 8.0), (92.0, 50.0), (18.0, 92.0)], color);
+            pen.convex(&[(18.0, 8.0), (92.0, 50.0), (18.0, 92.0)], color);
         }
         Sign::StepPending => pen.ring(CENTER, 32.0, 11.0, color),
     }

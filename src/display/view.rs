@@ -405,7 +405,7 @@ mod tests {
         let activity = Activity::Receiving { n_instances: 3 };
         let status = Status { activity, ..ready(flagged(), 3 * MINUTE_MS) };
         let view = View::new(&status, NOW, Language::En);
-        assert_eq!(view.notice.as_deref(), Some("Previous: flagged left, 3 min ago"));
+        assert_eq!(view.notice.as_deref(), Some("Previous: flagged left, 3\u{a0}min\u{a0}ago"));
     }
 
     #[test]
@@ -413,10 +413,10 @@ mod tests {
         let status = Status::default();
         let composer = Composer { status: &status, now_unix_ms: NOW, texts: Language::En.texts() };
         let check = |age_ms: i64, text| assert_eq!(composer.age(NOW - age_ms), text);
-        check(-5, "just now");
-        check(59_999, "just now");
-        check(MINUTE_MS, "1 min ago");
-        check(2 * HOUR_MS + 5, "2 h ago");
-        check(3 * DAY_MS, "3 d ago");
+        check(-5, "just\u{a0}now");
+        check(59_999, "just\u{a0}now");
+        check(MINUTE_MS, "1\u{a0}min\u{a0}ago");
+        check(2 * HOUR_MS + 5, "2\u{a0}h\u{a0}ago");
+        check(3 * DAY_MS, "3\u{a0}d\u{a0}ago");
     }
 }
