@@ -28,6 +28,12 @@ impl Headless {
         self.size
     }
 
+    /// Where the newest picture is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Replaces the picture in one step. Not synced: after a power cut there is nothing to show.
     ///
     /// # Errors

@@ -1,13 +1,17 @@
 //! `Status` to pixels: view, theme, and the backends that show them.
 
+pub mod backend;
 pub mod canvas;
 pub mod draw;
+pub mod framebuffer;
 mod head;
 pub mod headless;
 pub mod layout;
 mod pen;
+pub mod pixel;
 mod sign;
 pub mod strings;
+pub mod task;
 pub mod text;
 pub mod theme;
 pub mod view;

@@ -345,11 +345,14 @@ impl Composer<'_> {
 
     fn age(&self, then_unix_ms: i64) -> String {
         let age_ms = self.now_unix_ms.saturating_sub(then_unix_ms);
-        let (template, n) = match age_ms {
-            ..MINUTE_MS => return self.texts.age_now.clone(),
-            ..HOUR_MS => (&self.texts.age_minutes, age_ms / MINUTE_MS),
-            ..DAY_MS => (&self.texts.age_hours, age_ms / HOUR_MS),
-            _ => (&self.texts.age_days, age_ms / DAY_MS),
+        let (template, n) = if age_ms < MINUTE_MS {
+            return self.texts.age_now.clone();
+        } else if age_ms < HOUR_MS {
+            (&self.texts.age_minutes, age_ms / MINUTE_MS)
+        } else if age_ms < DAY_MS {
+            (&self.texts.age_hours, age_ms / HOUR_MS)
+        } else {
+            (&self.texts.age_days, age_ms / DAY_MS)
         };
         fill(template, &[("n", &n.to_string())])
     }
