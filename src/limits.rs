@@ -102,6 +102,32 @@ pub const SCAN_DEPTH_MAX: usize = 16;
 /// Most files looked at in one search for instances.
 pub const SCAN_FILES_MAX: usize = 200_000;
 
+/// Shortest time between two pictures: at most four a second, what a person can follow.
+pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);
+/// Longest time until the view is thought over again, for texts such as "5 min ago".
+pub const VIEW_AGE_MAX: Duration = Duration::from_secs(15);
+/// How long a flagged result stays up while nothing else happens.
+pub const FLAGGED_SHOWN: Duration = Duration::from_secs(60 * 60);
+/// How long any other result stays up while nothing else happens.
+pub const RESULT_SHOWN: Duration = Duration::from_secs(10 * 60);
+/// Smallest picture side: below 320x240 the words are no longer readable from two metres.
+pub const PICTURE_WIDTH_MIN: u32 = 320;
+/// See [`PICTURE_WIDTH_MIN`].
+pub const PICTURE_HEIGHT_MIN: u32 = 240;
+/// Largest picture side: bounds the memory of drawing, sub-samples included, to 200 MB.
+pub const PICTURE_SIDE_MAX: u32 = 2048;
+
+/// Longest silence of the loop that accepts associations before the watchdog stops being fed.
+pub const HEARTBEAT_RECEIVE: Duration = Duration::from_secs(30);
+/// Longest silence of the worker: the longest job on the slowest board, twice.
+pub const HEARTBEAT_WORKER: Duration = Duration::from_secs(30 * 60);
+/// Longest silence of the outbox: two attempts that both time out.
+pub const HEARTBEAT_OUTBOX: Duration = Duration::from_secs(60);
+/// Most bytes of a board file, of a device-tree property or of a DMI field.
+pub const BOARD_FACT_BYTES_MAX: u64 = 64 * 1024;
+
+const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs());
+const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());

@@ -25,6 +25,21 @@ pub struct Status {
     pub n_instances_received: u64,
     /// Open DICOM associations.
     pub n_associations: u32,
+    /// Names of the destinations that cannot be reached now.
+    #[serde(default)]
+    pub destinations_down: Vec<String>,
+    /// The networks that answer; `None` until they are loaded.
+    #[serde(default)]
+    pub models: Option<ModelVersions>,
+}
+
+/// Versions of the two networks, for everything that shows an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelVersions {
+    /// Network that finds the glands.
+    pub localizer: String,
+    /// Network that outlines a mass.
+    pub segmenter: String,
 }
 
 /// What the appliance is doing.

@@ -7,6 +7,7 @@
     reason = "tests use small numbers"
 )]
 
+mod display;
 mod intake;
 mod onnx;
 mod outbox;

@@ -1,0 +1,327 @@
+//! Every view in every size: the words, the boxes they stand in, and the picture.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::pixelcolor::RgbColor;
+use embedded_graphics::primitives::Rectangle;
+use parotidd::clock::ManualClock;
+use parotidd::display::backend::Backend;
+use parotidd::display::canvas::Canvas;
+use parotidd::display::layout::{Item, Label, Scene};
+use parotidd::display::strings::Language;
+use parotidd::display::view::View;
+use parotidd::display::{SIZES, headless, render_view, task};
+use parotidd::reason::Reason;
+use parotidd::status::{Activity, LastResult, ModelVersions, Outcome, Stage, Status};
+use parotidd::units::{CubicCentimeters, Side};
+use tokio::sync::{oneshot, watch};
+
+/// 2026-01-01 12:00 UTC.
+const NOW_UNIX_MS: i64 = 1_767_268_800_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// A status for every page, and for what makes pages crowded.
+fn statuses() -> Vec<(&'static str, Status)> {
+    let base = Status {
+        activity: Activity::Ready,
+        n_series_screened: 1_284,
+        n_jobs_waiting: 2,
+        n_associations: 1,
+        models: Some(ModelVersions { localizer: "0.1.0".into(), segmenter: "0.1.0".into() }),
+        ..Status::default()
+    };
+    let after = |outcome, minutes: i64| Status {
+        last_result: Some(LastResult {
+            finished_unix_ms: NOW_UNIX_MS - minutes * MINUTE_MS,
+            outcome,
+        }),
+        ..base.clone()
+    };
+    let flagged = |sides: &[Side], volume| Outcome::Flagged {
+        sides: sides.to_vec(),
+        volume_cm3: CubicCentimeters(volume),
+    };
+    let doing = |activity| Status { activity, ..base.clone() };
+    let down = |status| Status {
+        destinations_down: vec!["ward".into()],
+        n_deliveries_waiting: 3,
+        ..status
+    };
+    let left = flagged(&[Side::Left], 4.62);
+    let message = "The models cannot be read. Install them again.".to_owned();
+    vec![
+        ("starting", Status::default()),
+        ("ready", after(Outcome::NotFlagged, 12)),
+        ("ready_new", base.clone()),
+        ("receiving", doing(Activity::Receiving { n_instances: 143 })),
+        (
+            "receiving_after_flag",
+            Status {
+                activity: Activity::Receiving { n_instances: 7 },
+                ..after(flagged(&Side::BOTH, 4.0), 59)
+            },
+        ),
+        ("analysing", doing(Activity::Analysing { stage: Stage::Localizing, n_slices: 212 })),
+        (
+            "analysing_down",
+            down(doing(Activity::Analysing { stage: Stage::Deciding, n_slices: 1_024 })),
+        ),
+        ("flagged_right", after(flagged(&[Side::Right], 4.62), 0)),
+        ("flagged_left_down", down(after(left, 3))),
+        ("flagged_both", after(flagged(&Side::BOTH, 112.4), 59)),
+        ("not_flagged", after(Outcome::NotFlagged, 3)),
+        ("not_assessable", after(Outcome::NotAssessable { reason: Reason::MissingSlice }, 1)),
+        (
+            "not_assessable_long",
+            down(after(Outcome::NotAssessable { reason: Reason::SpacingTooLarge }, 1)),
+        ),
+        ("undelivered_down", down(base.clone())),
+        ("undelivered_dead", Status { n_deliveries_dead: 1, ..base.clone() }),
+        ("stopping", doing(Activity::Stopping)),
+        ("fault", doing(Activity::Fault { message })),
+    ]
+}
+
+fn views() -> Vec<(&'static str, View)> {
+    let mut views: Vec<_> = statuses()
+        .into_iter()
+        .map(|(name, status)| (name, View::new(&status, NOW_UNIX_MS, Language::En)))
+        .collect();
+    views.push(("stopped", View::stopped(&Status::default(), Language::En)));
+    views
+}
+
+/// The words of a view, as a person reads them.
+fn words(view: &View) -> String {
+    let mut text = format!("{}\n{}\n", view.headline, view.lead);
+    for line in [&view.measure, &view.detail].into_iter().flatten() {
+        writeln!(text, "{line}").unwrap();
+    }
+    for figure in &view.figures {
+        write!(text, "[{} {}] ", figure.value, figure.label).unwrap();
+    }
+    if let Some(steps) = &view.steps {
+        for (n, label) in steps.labels.iter().enumerate() {
+            let mark = if n < steps.current { "+" } else { "" };
+            let mark = if n == steps.current { ">" } else { mark };
+            write!(text, "{mark}{label} ").unwrap();
+        }
+    }
+    if let Some(notice) = &view.notice {
+        write!(text, "\n! {notice}").unwrap();
+    }
+    format!("{}\n{} | {}\n", text.trim_end(), view.disclaimer, view.versions)
+}
+
+#[test]
+fn words_of_every_view() {
+    let pages: Vec<_> =
+        views().iter().map(|(name, view)| format!("== {name}\n{}", words(view))).collect();
+    insta::assert_snapshot!("words", pages.join("\n"));
+}
+
+/// Dark to bright, as an eye would see it from far away: one letter for 5 x 10 pixels.
+fn sketch(canvas: &Canvas, size: Size) -> String {
+    const CELL: Size = Size::new(5, 10);
+    const INK: [char; 6] = [' ', '.', ':', 'o', 'O', '@'];
+    let cell = |column: u32, row: u32| {
+        let mut sum = 0_u32;
+        for at in 0..CELL.width * CELL.height {
+            let x = column * CELL.width + at % CELL.width;
+            let y = row * CELL.height + at / CELL.width;
+            let at = Point::new(x.try_into().unwrap(), y.try_into().unwrap());
+            let pixel = canvas.pixel(at).unwrap();
+            sum += u32::from(pixel.r().max(pixel.g()).max(pixel.b()));
+        }
+        let mean = sum / (CELL.width * CELL.height);
+        INK[(mean.saturating_sub(27) as usize * INK.len() / 229).min(INK.len() - 1)]
+    };
+    (0..size.height / CELL.height)
+        .map(|row| (0..size.width / CELL.width).map(|column| cell(column, row)).collect())
+        .map(|line: String| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+#[test]
+fn pictures_of_every_view() {
+    let size = SIZES[0];
+    let pages: Vec<_> = views()
+        .iter()
+        .map(|(name, view)| format!("== {name}\n{}", sketch(&render_view(view, size), size)))
+        .collect();
+    insta::assert_snapshot!("pictures", pages.join("\n"));
+}
+
+/// The labels of every view in every size, and a panel of odd shape.
+fn labels() -> Vec<(String, Size, View, Vec<Label>)> {
+    let sizes = SIZES.into_iter().chain([Size::new(640, 480), Size::new(1920, 1080)]);
+    let mut all = Vec::new();
+    for size in sizes {
+        for (name, view) in views() {
+            let items = Scene::new(&view, size).items.into_iter();
+            let labels = items.filter_map(|item| match item {
+                Item::Text(label) => Some(label),
+                _ => None,
+            });
+            all.push((format!("{name} {size}"), size, view, labels.collect()));
+        }
+    }
+    all
+}
+
+#[test]
+fn no_text_leaves_its_box_and_no_box_the_picture() {
+    for (name, size, _, labels) in labels() {
+        let picture = Rectangle::new(Point::zero(), size);
+        for label in &labels {
+            let Label { area, text, font, .. } = label;
+            assert!(font.width(text) <= area.size.width, "{name}: `{text}` is too wide");
+            let height = 1.3 * f64::from(font.cap);
+            assert!(height <= f64::from(area.size.height), "{name}: `{text}` is too high");
+            assert_eq!(area.intersection(&picture), *area, "{name}: `{text}` is off the picture");
+        }
+        for (n, a) in labels.iter().enumerate() {
+            for b in &labels[n + 1..] {
+                let shared = a.area.intersection(&b.area);
+                assert!(shared.is_zero_sized(), "{name}: `{}` over `{}`", a.text, b.text);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_word_is_shown_and_large_enough() {
+    for (name, size, view, labels) in labels() {
+        let shown: Vec<_> = labels.iter().flat_map(|label| label.text.split(' ')).collect();
+        let measure = view.measure.clone().unwrap_or_default();
+        let detail = view.detail.clone().unwrap_or_default();
+        let notice = view.notice.clone().unwrap_or_default();
+        for text in [&view.headline, &view.lead, &measure, &detail, &notice, &view.disclaimer] {
+            for word in text.split(' ').filter(|word| !word.is_empty()) {
+                assert!(shown.contains(&word), "{name}: `{word}` of `{text}` is missing");
+            }
+        }
+        let height = f64::from(size.height);
+        for label in &labels {
+            let smallest = if label.text == view.headline { 0.06 } else { 0.028 };
+            let share = f64::from(label.font.cap) / height;
+            assert!(share >= smallest, "{name}: `{}` has {share:.3} of the height", label.text);
+        }
+    }
+}
+
+#[test]
+fn every_reason_and_any_fault_finds_room() {
+    let long = "word ".repeat(200);
+    let unbroken = "x".repeat(500);
+    let faults = [long.as_str(), unbroken.as_str(), ""].map(|message| Status {
+        activity: Activity::Fault { message: message.to_owned() },
+        ..Status::default()
+    });
+    let reasons = Reason::ALL.iter().map(|&reason| Status {
+        activity: Activity::Ready,
+        last_result: Some(LastResult {
+            finished_unix_ms: NOW_UNIX_MS,
+            outcome: Outcome::NotAssessable { reason },
+        }),
+        ..Status::default()
+    });
+    for status in reasons.chain(faults) {
+        let is_fault = matches!(status.activity, Activity::Fault { .. });
+        let view = View::new(&status, NOW_UNIX_MS, Language::En);
+        for size in SIZES {
+            for item in Scene::new(&view, size).items {
+                let Item::Text(label) = item else { continue };
+                assert!(label.font.width(&label.text) <= label.area.size.width, "{label:?}");
+                let was_cut = label.text.ends_with("...");
+                assert!(is_fault || !was_cut, "{size}: `{}` of `{}`", label.text, view.lead);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_right_side_is_on_the_left() {
+    let size = SIZES[2];
+    let picture = |sides: &[Side]| {
+        let outcome = Outcome::Flagged { sides: sides.to_vec(), volume_cm3: CubicCentimeters(1.0) };
+        let last_result = Some(LastResult { finished_unix_ms: NOW_UNIX_MS, outcome });
+        let status = Status { activity: Activity::Ready, last_result, ..Status::default() };
+        let view = View::new(&status, NOW_UNIX_MS, Language::En);
+        let scene = Scene::new(&view, size);
+        let head = scene.items.iter().find_map(|item| match item {
+            Item::Head { area, .. } => Some(*area),
+            _ => None,
+        });
+        (render_view(&view, size), head.unwrap())
+    };
+    let check = |sides: &[Side], is_marked_left: bool, is_marked_right: bool| {
+        let (canvas, head) = picture(sides);
+        let middle = head.center().x;
+        let mut columns = BTreeSet::new();
+        for (y, row) in canvas.rows().enumerate().skip(30) {
+            for (x, pixel) in row.iter().enumerate() {
+                let at = Point::new(x.try_into().unwrap(), y.try_into().unwrap());
+                if head.contains(at) && pixel.r() > 240 && pixel.b() < 100 {
+                    columns.insert(at.x);
+                }
+            }
+        }
+        assert_eq!(columns.iter().any(|&x| x < middle), is_marked_left, "{sides:?}");
+        assert_eq!(columns.iter().any(|&x| x > middle), is_marked_right, "{sides:?}");
+    };
+    check(&[Side::Right], true, false);
+    check(&[Side::Left], false, true);
+    check(&Side::BOTH, true, true);
+}
+
+#[tokio::test]
+async fn the_task_shows_each_change_and_says_when_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("display.png");
+    let (sender, receiver) = watch::channel(Status::default());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let backend = Backend::headless(path.clone(), SIZES[0]);
+    let running =
+        tokio::spawn(task::run(backend, Arc::new(ManualClock::default()), receiver, async {
+            let _ = stopped.await;
+        }));
+    let expected = folder.path().join("expected.png");
+    let view = |status: &Status| View::new(status, 0, Language::En);
+    let wait_for = async |view: View| {
+        headless::write_png(&render_view(&view, SIZES[0]), &expected).unwrap();
+        let want = std::fs::read(&expected).unwrap();
+        for _ in 0..500 {
+            if std::fs::read(&path).is_ok_and(|got| got == want) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the picture of {view:?} did not come");
+    };
+    wait_for(view(&Status::default())).await;
+    let ready = Status { activity: Activity::Ready, ..Status::default() };
+    sender.send(ready.clone()).unwrap();
+    wait_for(view(&ready)).await;
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    wait_for(View::stopped(&ready, Language::En)).await;
+}
+
+/// `DISPLAY_PICTURES=folder cargo test --test it display` leaves every picture there to be looked at.
+#[test]
+fn pictures_to_look_at() {
+    let Some(folder) = std::env::var_os("DISPLAY_PICTURES") else { return };
+    for (name, view) in views() {
+        for size in SIZES {
+            let Size { width, height } = size;
+            let path = Path::new(&folder).join(format!("{width}x{height}-{name}.png"));
+            headless::write_png(&render_view(&view, size), &path).unwrap();
+        }
+    }
+}
