@@ -34,6 +34,7 @@ pub mod phi;
 pub mod reason;
 pub mod screening;
 pub mod status;
+pub mod status_writer;
 pub mod system;
 pub mod units;
 pub mod worker;

@@ -10,8 +10,10 @@ use crate::config::ConfigError;
 use crate::inference::Models;
 use crate::screening::{DecisionPolicy, Screener};
 
+pub mod check_config;
 pub mod prepare;
 mod progress;
+pub mod run;
 pub mod screen;
 
 /// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
@@ -31,7 +33,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
     Screen(screen::ScreenArgs),
+    CheckConfig(check_config::CheckConfigArgs),
     Prepare(prepare::PrepareArgs),
 }
 
@@ -39,7 +43,10 @@ impl Cli {
     /// What is logged where `RUST_LOG` does not say: little, unless we are the service.
     #[must_use]
     pub fn log_filter(&self) -> &'static str {
-        "warn"
+        match self.command {
+            Command::Run(_) => "info,tract=warn,ureq=warn",
+            _ => "warn",
+        }
     }
 
     /// Runs the command that was typed.
@@ -48,7 +55,9 @@ impl Cli {
     /// Whatever the command could not do; [`exit_code`] says how to end.
     pub fn execute(self) -> Result<ExitCode> {
         match self.command {
+            Command::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Screen(args) => screen::run(&args),
+            Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
         }
     }

@@ -208,7 +208,7 @@ impl Composer<'_> {
         let texts = self.texts;
         let (current, lead) = match stage {
             Stage::Loading => (0, &texts.stage_loading),
-            Stage::Localizing => (1, &texts.stage_localizing),
+            Stage::Resampling | Stage::Localizing => (1, &texts.stage_localizing),
             Stage::Segmenting => (2, &texts.stage_segmenting),
             Stage::Deciding => (3, &texts.stage_deciding),
         };

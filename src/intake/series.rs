@@ -69,22 +69,38 @@ impl SeriesAssembler {
     /// Over [`limits::SERIES_OPEN_MAX`] series, the one that has been silent longest is stable from
     /// then on; over [`limits::SERIES_INSTANCES_MAX`] instances, further ones are not counted.
     pub fn arrive(&mut self, arrival: Arrival, now: Duration) {
-        let is_new = !self.open.contains_key(&arrival.series);
+        let series = self.touch(arrival.series, arrival.study, now);
+        if series.instances.len() < limits::SERIES_INSTANCES_MAX {
+            series.instances.insert(arrival.sop_instance);
+        }
+    }
+
+    /// Opens a series that has instances already, say from before a restart. They count as arrived
+    /// now, since nobody knows whether their sender goes on.
+    pub fn reopen(&mut self, series: SeriesInstanceUid, study: StudyInstanceUid, now: Duration) {
+        self.touch(series, study, now);
+    }
+
+    fn touch(
+        &mut self,
+        series: SeriesInstanceUid,
+        study: StudyInstanceUid,
+        now: Duration,
+    ) -> &mut OpenSeries {
+        let is_new = !self.open.contains_key(&series);
         if is_new && self.open.len() == limits::SERIES_OPEN_MAX {
             self.crowd_out();
         }
-        let series = self.open.entry(arrival.series).or_insert_with(|| OpenSeries {
-            study: arrival.study,
+        let open = self.open.entry(series).or_insert_with(|| OpenSeries {
+            study,
             instances: BTreeSet::new(),
             last_arrival: now,
             is_released: false,
         });
         // An instance sent again moves the deadline too: its sender has not finished.
-        series.last_arrival = now;
-        series.is_released = false;
-        if series.instances.len() < limits::SERIES_INSTANCES_MAX {
-            series.instances.insert(arrival.sop_instance);
-        }
+        open.last_arrival = now;
+        open.is_released = false;
+        open
     }
 
     /// Takes note that an association which brought instances of `series` was released.
@@ -174,6 +190,15 @@ mod tests {
         check(&[], 100, &[]);
         // A late instance opens it again, alone.
         check(&[(100, 3)], 120, &[1]);
+    }
+
+    #[test]
+    fn a_reopened_series_waits_for_its_quiet_time() {
+        let mut assembler = SeriesAssembler::new(QUIET);
+        let start = Duration::from_secs(7);
+        assembler.reopen("1.1".parse().unwrap(), "1.9".parse().unwrap(), start);
+        assert!(assembler.take_stable(start + QUIET / 2).is_empty());
+        assert_eq!(assembler.take_stable(start + QUIET).len(), 1);
     }
 
     #[test]

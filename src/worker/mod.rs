@@ -1,3 +1,181 @@
-//! One job at a time: load the volume, screen, commit the result.
+//! One job at a time, on a thread of its own: claim, screen, commit the result, wake the outbox.
+//!
+//! ```text
+//!  database --claim--> job --screen--> report --commit with its deliveries--> database, outbox woken
+//!                       |
+//!                       +-- fails or panics: queued again; at the last attempt not assessable
+//! ```
 
 pub mod series;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+
+use rayon::prelude::*;
+
+use self::series::{Analysis, SeriesIdentity};
+use crate::clock::Clock;
+use crate::db::jobs::{self, Job};
+use crate::db::results::{self, Committed, JobEnd};
+use crate::db::{Db, DbError};
+use crate::delivery::{Destination, Waker, routing};
+use crate::dicom::ct_image::{CtImage, read_images};
+use crate::error::Chain;
+use crate::limits::WORKER_WAIT;
+use crate::phi::Phi;
+use crate::reason::Reason;
+use crate::screening::{Decision, Screener, ScreeningReport};
+use crate::status::{LastResult, Outcome, Stage};
+use crate::status_writer::StatusWriter;
+use crate::system::heartbeat::Heart;
+
+/// Everything the worker needs.
+#[derive(Debug)]
+pub struct Worker {
+    /// Where jobs come from and results go.
+    pub db: Db,
+    /// What answers.
+    pub screener: Arc<Screener>,
+    /// For the timing and the time of a result.
+    pub clock: Arc<dyn Clock>,
+    /// The folder that instances' paths start from.
+    pub spool: PathBuf,
+    /// Who may be told.
+    pub destinations: Arc<[Destination]>,
+    /// Tells the outbox of new deliveries.
+    pub outbox: Waker,
+    /// Where it says what it does.
+    pub status: Arc<StatusWriter>,
+    /// Shows that it still makes progress.
+    pub heart: Heart,
+}
+
+impl Worker {
+    /// Works until the sender of `wakes` is dropped; each wake says that a job may wait.
+    ///
+    /// # Errors
+    /// When the database fails in a way that waiting does not mend.
+    pub fn run(self, wakes: &Receiver<()>) -> Result<(), DbError> {
+        let outcome = self.work_until_alone(wakes);
+        self.heart.finish();
+        outcome
+    }
+
+    fn work_until_alone(&self, wakes: &Receiver<()>) -> Result<(), DbError> {
+        loop {
+            self.heart.beat();
+            while let Some(job) = self.db.call_blocking(jobs::claim())? {
+                self.heart.beat();
+                self.work(&job)?;
+                if wakes.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected) {
+                    return Ok(());
+                }
+            }
+            if wakes.recv_timeout(WORKER_WAIT) == Err(RecvTimeoutError::Disconnected) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn work(&self, job: &Job) -> Result<(), DbError> {
+        let n_slices = u32::try_from(job.instances.len()).unwrap_or(u32::MAX);
+        tracing::info!(series = %job.series, n_slices, attempt = job.attempt, "screening");
+        let on_stage = |stage: Stage| self.status.analysing(Some((stage, n_slices)));
+        let analysis =
+            Analysis { screener: &self.screener, clock: &*self.clock, on_stage: &on_stage };
+        let (identity, images, unusable) = self.read(job);
+        let outcome = if job.is_exhausted() {
+            let report = analysis.failed(&identity, Reason::AnalysisFailed);
+            let error = "the attempts are used up".to_owned();
+            self.commit(job, JobEnd::Failed { error }, report)
+        } else {
+            // A slice that makes us panic must not stop the slices of other patients.
+            let screened =
+                catch_unwind(AssertUnwindSafe(|| analysis.screen(&identity, images, &unusable)));
+            match screened {
+                Ok(Ok(report)) => self.commit(job, JobEnd::Done, report),
+                Ok(Err(error)) => self.put_off(job, Chain(&error).to_string()),
+                Err(_) => self.put_off(job, "the analysis panicked".to_owned()),
+            }
+        };
+        self.status.analysing(None);
+        outcome
+    }
+
+    /// The images of a job, the reasons of the files that gave none, and which series it is.
+    fn read(&self, job: &Job) -> (SeriesIdentity, Vec<CtImage>, Vec<Reason>) {
+        let read: Vec<_> = job
+            .instances
+            .par_iter()
+            .map(|instance| read_images(&self.spool.join(&instance.path)))
+            .collect();
+        let mut images = Vec::new();
+        let mut unusable = Vec::new();
+        for (instance, result) in job.instances.iter().zip(read) {
+            match result {
+                Ok(found) => images.extend(found),
+                Err(error) => {
+                    tracing::warn!(
+                        instance = %instance.sop_instance, error = %Chain(&error), "no image"
+                    );
+                    unusable.push(error.reason());
+                }
+            }
+        }
+        let accession_number = images
+            .first()
+            .map_or_else(|| Phi::new(String::new()), |i| i.instance.accession_number.clone());
+        let (study, series) = (job.study.clone(), job.series.clone());
+        (SeriesIdentity { study, series, accession_number }, images, unusable)
+    }
+
+    fn commit(&self, job: &Job, end: JobEnd, report: ScreeningReport) -> Result<(), DbError> {
+        let now = self.clock.unix_ms();
+        let outcome = outcome(&report);
+        tracing::info!(
+            series = %job.series,
+            decision = report.decision.as_str(),
+            reason = report.reason.map(tracing::field::display),
+            ms = report.timing_ms.total,
+            "screened"
+        );
+        let route = routing::router(Arc::clone(&self.destinations));
+        match self.db.call_blocking(results::commit(job.id, end, report, now, route))? {
+            Committed::Stored { n_deliveries, .. } => {
+                self.status.modify(|status| {
+                    status.last_result = Some(LastResult { finished_unix_ms: now, outcome });
+                    status.n_series_screened += 1;
+                });
+                if n_deliveries > 0 {
+                    self.outbox.wake();
+                }
+            }
+            Committed::NotRunning => {
+                tracing::warn!(series = %job.series, "job has a result already")
+            }
+        }
+        Ok(())
+    }
+
+    fn put_off(&self, job: &Job, error: String) -> Result<(), DbError> {
+        tracing::error!(series = %job.series, attempt = job.attempt, error, "screening failed");
+        self.db.call_blocking(jobs::retry(job.id, error))
+    }
+}
+
+/// The report as the display shows it.
+#[must_use]
+pub fn outcome(report: &ScreeningReport) -> Outcome {
+    match report.decision {
+        Decision::Flagged => Outcome::Flagged {
+            sides: report.flagged_sides(),
+            volume_cm3: report.largest_kept().map_or_else(Default::default, |c| c.volume_cm3),
+        },
+        Decision::NotFlagged => Outcome::NotFlagged,
+        Decision::NotAssessable => {
+            Outcome::NotAssessable { reason: report.reason.unwrap_or(Reason::AnalysisFailed) }
+        }
+    }
+}

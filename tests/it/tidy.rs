@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "error",
     "reason",
     "status",
+    "status_writer",
     // 1
     "imaging",
     // 2

@@ -1,1 +1,0 @@
-//! The one place that knows every task: channels, start order, stop order.

@@ -1,0 +1,64 @@
+//! Why the daemon does not start, or stopped by itself.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::db::DbError;
+use crate::display::backend::BackendError;
+use crate::error::{Dispose, Disposition};
+use crate::intake::spool::SpoolError;
+use crate::screening::screener::ScreenError;
+
+/// What stopped it. The service manager starts it again.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The data folder.
+    #[error("could not prepare the data folder `{path}`; it must be writable")]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another daemon works there.
+    #[error("another parotidd uses `{path}`; stop it, or set another data_dir")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A listening address.
+    #[error("could not listen on {address}; is it taken, or not this machine's?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error("the database failed")]
+    Db(#[from] DbError),
+    /// The spool.
+    #[error("the spool failed")]
+    Spool(#[from] SpoolError),
+    /// The networks.
+    #[error("the networks cannot be used")]
+    Screener(#[from] ScreenError),
+    /// The display.
+    #[error("the display cannot be used; set display.backend to \"headless\" or \"none\"")]
+    Display(#[from] BackendError),
+    /// No thread for the worker.
+    #[error("could not start the worker's thread")]
+    Spawn(#[source] std::io::Error),
+    /// A task that runs for ever did not.
+    #[error("the {task} task ended by itself")]
+    TaskEnded {
+        /// Which.
+        task: &'static str,
+    },
+}
+
+impl Dispose for DaemonError {
+    fn disposition(&self) -> Disposition {
+        Disposition::Fatal
+    }
+}

@@ -1,0 +1,389 @@
+//! The one place that knows every task: channels, start order, stop order.
+//!
+//! ```text
+//!  start: lock, database, spool --> outbox, display --> worker --> series task --> listeners --> ready
+//!  stop:  listeners drain --> series task --> worker ends its job --> outbox --> display --> database
+//! ```
+//! Each task owns its state; they share nothing but the database, channels and the status.
+
+mod arrivals;
+mod counts;
+mod error;
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use embedded_graphics::geometry::Size;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+pub use self::error::DaemonError;
+
+use self::arrivals::{Recorder, SeriesTask};
+use crate::clock::Clock;
+use crate::config::{Config, DisplayBackend};
+use crate::db::{self, Db, DbThread, instances, jobs};
+use crate::delivery::{Destination, Outbox};
+use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
+use crate::display::backend::Backend;
+use crate::display::task as display_task;
+use crate::intake::series::SeriesAssembler;
+use crate::intake::spool::Spool;
+use crate::limits::{
+    ARRIVALS_QUEUE_MAX, ARTIM, DRAIN, JOB_TIME_MAX, SCP_EVENTS_MAX, TASK_SILENCE_MAX,
+};
+use crate::screening::Screener;
+use crate::status::{ModelVersions, Status};
+use crate::status_writer::StatusWriter;
+use crate::system::heartbeat::Heartbeats;
+use crate::system::notify;
+use crate::worker::Worker;
+
+/// A running appliance.
+#[derive(Debug)]
+pub struct Daemon {
+    addresses: Vec<SocketAddr>,
+    status: Arc<StatusWriter>,
+    listeners: JoinSet<()>,
+    stop_listeners: watch::Sender<bool>,
+    series: JoinSet<Result<(), DaemonError>>,
+    rest: JoinSet<Result<(), DaemonError>>,
+    stop_rest: watch::Sender<bool>,
+    worker: oneshot::Receiver<Result<(), DaemonError>>,
+    db_thread: DbThread,
+    /// Held until the end: two daemons on one folder would screen and send everything twice.
+    _lock: File,
+}
+
+/// What all tasks are made from.
+struct Parts {
+    config: Config,
+    screener: Arc<Screener>,
+    clock: Arc<dyn Clock>,
+    db: Db,
+    spool: Arc<Spool>,
+    destinations: Arc<[Destination]>,
+    status: Arc<StatusWriter>,
+    hearts: Heartbeats,
+}
+
+impl Daemon {
+    /// Opens everything, goes on with what the last run left, and listens.
+    ///
+    /// # Errors
+    /// When something that it cannot do without is missing; each error says what to do.
+    pub async fn start(
+        config: Config,
+        screener: Screener,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, DaemonError> {
+        let lock = lock_data_dir(&config.data_dir)?;
+        let (parts, db_thread) = open(config, screener, clock).await?;
+        let (stop_listeners, stopping_listeners) = watch::channel(false);
+        let (stop_rest, stopping_rest) = watch::channel(false);
+        let mut rest = JoinSet::new();
+
+        let outbox = Outbox::new(
+            parts.db.clone(),
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.destinations),
+        );
+        let waker = outbox.waker();
+        let attempts = outbox.attempts();
+        parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest)?;
+
+        let (wake_worker, wakes) = sync_channel(1);
+        let worker = Worker {
+            db: parts.db.clone(),
+            screener: Arc::clone(&parts.screener),
+            clock: Arc::clone(&parts.clock),
+            spool: parts.spool.folder().to_owned(),
+            destinations: Arc::clone(&parts.destinations),
+            outbox: waker,
+            status: Arc::clone(&parts.status),
+            heart: parts.hearts.register("worker", JOB_TIME_MAX),
+        };
+        let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
+
+        let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
+        let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
+        let mut assembler = SeriesAssembler::new(parts.config.quiet());
+        arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
+        let series_task = SeriesTask {
+            db: parts.db.clone(),
+            clock: Arc::clone(&parts.clock),
+            assembler,
+            model_key: parts.screener.key(),
+            worker: wake_worker,
+            status: Arc::clone(&parts.status),
+            heart: parts.hearts.register("series", TASK_SILENCE_MAX),
+        };
+        let mut series = JoinSet::new();
+        series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
+
+        let sink = Arc::new(Recorder { db: parts.db.clone(), arrivals });
+        let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
+        let mut listeners = JoinSet::new();
+        let mut addresses = Vec::new();
+        for listener in bind(&parts.config.dicom.listen).await? {
+            addresses.extend(listener.local_addr());
+            let stop = stopped(stopping_listeners.clone());
+            listeners.spawn(Arc::clone(&scp).serve(listener, stop));
+        }
+        parts.status.ready();
+        let status = parts.status;
+        Ok(Self {
+            addresses,
+            status,
+            listeners,
+            stop_listeners,
+            series,
+            rest,
+            stop_rest,
+            worker,
+            db_thread,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.watch()
+    }
+
+    /// Runs until `shutdown`, then stops in order, within [`DRAIN`] for each step.
+    ///
+    /// # Errors
+    /// When a task failed; everything else was stopped in order first.
+    pub async fn run_until(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), DaemonError> {
+        let mut outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            ended = &mut self.worker => flatten("worker", ended.ok()),
+            Some(ended) = self.series.join_next() => flatten("series", ended.ok()),
+            Some(ended) = self.rest.join_next() => flatten("outbox or display", ended.ok()),
+            Some(_) = self.listeners.join_next() => Err(DaemonError::TaskEnded { task: "listener" }),
+        };
+        notify::stopping();
+        self.status.stopping();
+        tracing::info!("stopping");
+        self.stop_listeners.send_replace(true);
+        while self.listeners.join_next().await.is_some() {}
+        // The last listener is gone, and with it the last sender of arrivals: the series task ends,
+        // and with it the worker's last waker.
+        if timeout(DRAIN, drain(&mut self.series)).await.is_err() {
+            tracing::warn!("the series task did not end");
+        }
+        if outcome.is_ok() {
+            match timeout(DRAIN, &mut self.worker).await {
+                Ok(ended) => outcome = flatten("worker", ended.ok()),
+                // Its job is in the database and is claimed again at the next start.
+                Err(_) => tracing::warn!("the analysis under way is left for the next start"),
+            }
+        }
+        self.stop_rest.send_replace(true);
+        if timeout(DRAIN, drain(&mut self.rest)).await.is_err() {
+            tracing::warn!("a delivery under way is left for the next start");
+            self.rest.shutdown().await;
+        }
+        tracing::info!("stopped");
+        drop(self.db_thread);
+        outcome
+    }
+}
+
+impl Parts {
+    fn scp_options(&self) -> ScpOptions {
+        let dicom = &self.config.dicom;
+        let anyone = dicom.calling_ae_titles.iter().any(|title| title.as_str() == "*");
+        ScpOptions {
+            ae_title: dicom.ae_title.clone(),
+            calling_ae_titles: if anyone {
+                CallingAeTitles::Any
+            } else {
+                CallingAeTitles::Only(dicom.calling_ae_titles.iter().cloned().collect())
+            },
+            associations_max: dicom.associations_max,
+            artim: ARTIM,
+            idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    /// Outbox, display, counts and watchdog.
+    fn spawn_rest(
+        &self,
+        tasks: &mut JoinSet<Result<(), DaemonError>>,
+        outbox: Outbox,
+        attempts: watch::Receiver<u64>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<(), DaemonError> {
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move { Ok(outbox.run(stop).await?) });
+        let stop = stopped(stopping.clone());
+        let display = display_task::run(
+            display_backend(&self.config)?,
+            Arc::clone(&self.clock),
+            self.status.watch(),
+            stop,
+        );
+        tasks.spawn(async move {
+            display.await;
+            Ok(())
+        });
+        let counts = counts::run(
+            self.db.clone(),
+            Arc::clone(&self.status),
+            attempts,
+            self.hearts.register("counts", TASK_SILENCE_MAX),
+            stopping.clone(),
+        );
+        tasks.spawn(async move { Ok(counts.await?) });
+        let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
+        tasks.spawn(async move {
+            feeding.await;
+            Ok(())
+        });
+        Ok(())
+    }
+}
+
+/// Makes the data folder and locks it.
+fn lock_data_dir(data_dir: &Path) -> Result<File, DaemonError> {
+    let problem = |source| DaemonError::DataDir { path: data_dir.to_owned(), source };
+    fs::create_dir_all(data_dir).map_err(problem)?;
+    let lock = File::create(data_dir.join("lock")).map_err(problem)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(DaemonError::InUse { path: data_dir.to_owned() }),
+        Err(fs::TryLockError::Error(source)) => Err(problem(source)),
+    }
+}
+
+/// Database and spool, made to agree; jobs that the last run left are queued again.
+async fn open(
+    config: Config,
+    screener: Screener,
+    clock: Arc<dyn Clock>,
+) -> Result<(Parts, DbThread), DaemonError> {
+    let db_path = config.data_dir.join("parotidd.db");
+    let spool_path = config.data_dir.join("spool");
+    let opening = move || -> Result<_, DaemonError> {
+        screener.warm_up()?;
+        let opened = db::open(&db_path)?;
+        let (spool, unfinished) = Spool::open(&spool_path)?;
+        if !unfinished.is_empty() {
+            tracing::warn!(n = unfinished.len(), "removed instances that were not finished");
+        }
+        Ok((screener, opened, spool))
+    };
+    let (screener, opened, spool) = tokio::task::spawn_blocking(opening)
+        .await
+        .map_err(|_| DaemonError::TaskEnded { task: "opening" })??;
+    if opened.set_aside.is_some() {
+        refill(&opened.db, &spool, &config).await?;
+    }
+    let n_jobs = opened.db.call(jobs::recover(screener.key())).await?;
+    if n_jobs > 0 {
+        tracing::info!(n_jobs, "jobs go on");
+    }
+    let identities = screener.identities();
+    let (status, _) = StatusWriter::new(Status {
+        models: Some(ModelVersions {
+            localizer: identities.localizer.version,
+            segmenter: identities.segmenter.version,
+        }),
+        ..Status::default()
+    });
+    let parts = Parts {
+        destinations: config.destinations.clone().into(),
+        config,
+        screener: Arc::new(screener),
+        hearts: Heartbeats::new(Arc::clone(&clock)),
+        clock,
+        db: opened.db,
+        spool: Arc::new(spool),
+        status: Arc::new(status),
+    };
+    Ok((parts, opened.thread))
+}
+
+/// Writes a row for every instance of the spool: the database was damaged and a new one is empty.
+async fn refill(db: &Db, spool: &Spool, config: &Config) -> Result<(), DaemonError> {
+    let mut found = Vec::new();
+    for path in spool.recover()? {
+        match spool.read_back(&path, &config.dicom.ae_title) {
+            Ok(instance) => found.push(instance),
+            Err(error) => tracing::warn!(%error, "an instance of the spool cannot be read"),
+        }
+    }
+    let n = db.call(instances::record_all(found)).await?;
+    tracing::warn!(n, "instances were recorded again from the spool");
+    Ok(())
+}
+
+async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError> {
+    let mut listeners = Vec::new();
+    for &address in addresses {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| DaemonError::Listen { address, source })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn display_backend(config: &Config) -> Result<Backend, DaemonError> {
+    let display = &config.display;
+    Ok(match display.backend {
+        DisplayBackend::None => Backend::None,
+        DisplayBackend::Headless => Backend::headless(
+            config.data_dir.join(&display.path),
+            Size::new(display.width, display.height),
+        ),
+        DisplayBackend::Framebuffer => Backend::framebuffer(&display.device)?,
+    })
+}
+
+/// Inference has a thread of its own: asynchronous tasks never wait for it.
+fn spawn_worker(
+    run: impl FnOnce() -> Result<(), DaemonError> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<(), DaemonError>>, DaemonError> {
+    let (ended, end) = oneshot::channel();
+    thread::Builder::new()
+        .name("worker".into())
+        .spawn(move || {
+            // Nobody waits for it any more when the program ends first.
+            let _ = ended.send(run());
+        })
+        .map_err(DaemonError::Spawn)?;
+    Ok(end)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // A sender that is gone has no more to say than stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn drain(tasks: &mut JoinSet<Result<(), DaemonError>>) {
+    while tasks.join_next().await.is_some() {}
+}
+
+fn flatten(task: &'static str, ended: Option<Result<(), DaemonError>>) -> Result<(), DaemonError> {
+    ended.unwrap_or(Err(DaemonError::TaskEnded { task }))
+}
