@@ -56,6 +56,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const SCAN_DEPTH_MAX: usize = 16;
 /// Most files looked at in one search for instances.
 pub const SCAN_FILES_MAX: usize = 200_000;
+/// Most segments read from one segmentation; each is a mask of the whole grid.
+pub const SEGMENTS_MAX: usize = 16;
 
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
