@@ -1,1 +1,3 @@
 //! Labelled cohorts: reading them, and their figures.
+
+pub mod cohort;

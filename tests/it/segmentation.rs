@@ -21,12 +21,12 @@ use parotidd::units::{Hounsfield, Side};
 use crate::intake::{ball, header};
 
 /// An odd number of pixels a frame, so that frames begin within bytes; sheared.
-fn grid() -> Geometry {
+pub(crate) fn grid() -> Geometry {
     let steps = [[0.0, 0.4, 3.0], [0.0, 0.9, 0.0], [0.9, 0.0, 0.0]];
     Geometry::new(PatientPoint::new(-9.0, -8.0, 55.5), steps, [10, 19, 21]).unwrap()
 }
 
-fn segmentation_header(kind: AlgorithmKind) -> SegmentationHeader {
+pub(crate) fn segmentation_header(kind: AlgorithmKind) -> SegmentationHeader {
     SegmentationHeader {
         series_number: 900,
         series_description: "Outlines - not for diagnostic use".to_owned(),
@@ -47,7 +47,7 @@ fn segmentation_header(kind: AlgorithmKind) -> SegmentationHeader {
 }
 
 /// The ball, a box, and nothing.
-fn masks() -> [Mask; 3] {
+pub(crate) fn masks() -> [Mask; 3] {
     let grid = grid();
     let volume = ball(grid);
     let mut box_mask = Mask::filled(grid, 0);
@@ -58,7 +58,7 @@ fn masks() -> [Mask; 3] {
     [volume.map(|&hu| u8::from(hu == Hounsfield(60))), box_mask, Mask::filled(grid, 0)]
 }
 
-fn segments(masks: &[Mask; 3]) -> [Segment<'_>; 3] {
+pub(crate) fn segments(masks: &[Mask; 3]) -> [Segment<'_>; 3] {
     let [ball, cuboid, nothing] = masks;
     let gland = SegmentKind::ParotidGland;
     [
