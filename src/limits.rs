@@ -101,6 +101,8 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const SCAN_DEPTH_MAX: usize = 16;
 /// Most files looked at in one search for instances.
 pub const SCAN_FILES_MAX: usize = 200_000;
+/// Most segments read from one segmentation; each is a mask of the whole grid.
+pub const SEGMENTS_MAX: usize = 16;
 
 /// Shortest time between two pictures: at most four a second, what a person can follow.
 pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);

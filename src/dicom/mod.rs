@@ -1,6 +1,7 @@
 //! The only place that knows DICOM tags and bytes.
 
 pub mod attributes;
+mod codes;
 pub mod ct_image;
 pub mod ct_series_writer;
 mod dataset_scan;
@@ -9,6 +10,7 @@ pub mod header;
 pub mod part10;
 pub mod received;
 pub mod segmentation;
+pub mod segmentation_reader;
 pub mod store_scp;
 pub mod store_scu;
 pub mod uid;

@@ -1,5 +1,7 @@
 //! Labelled cohorts: reading them, training tensors from them, and their figures.
+//! Labelled cohorts: reading them, and their figures.
 
 pub mod case;
+pub mod cohort;
 pub mod openkbp;
 pub mod tensors;

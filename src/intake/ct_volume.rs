@@ -12,11 +12,14 @@
 //! One Series Instance UID is no promise of one volume. Nothing here guesses: what is ambiguous is
 //! refused, and what is left out is listed.
 
+use std::path::Path;
+
 use rayon::prelude::*;
 
 use super::eligibility;
 use super::spacing::{Line, check_gaps, fit_line, is_same_position};
 use crate::dicom::ct_image::{CtImage, CtImageError, ImagePlane, decode_pixels};
+use crate::dicom::uid::SopInstanceUid;
 use crate::error::{Dispose, Disposition};
 use crate::imaging::geometry::{cross, dot};
 use crate::imaging::{Geometry, Volume};
@@ -127,10 +130,10 @@ fn find_volume(
         return Err(Reason::TooLarge);
     }
     // Whatever order they came in, the answer is the same.
-    images.sort_by(|a, b| {
-        let key = |image: &CtImage| (image.instance.sop_instance_uid.clone(), image.frame);
-        key(a).cmp(&key(b)).then_with(|| a.instance.path.cmp(&b.instance.path))
-    });
+    fn key(image: &CtImage) -> (&SopInstanceUid, usize, &Path) {
+        (&image.instance.sop_instance_uid, image.frame, &image.instance.path)
+    }
+    images.sort_by(|a, b| key(a).cmp(&key(b)));
     let mut left_out = Vec::new();
     let slices = take_slices(images, &mut left_out)?;
     let slices = take_main_group(slices, &mut left_out)?;
@@ -266,11 +269,10 @@ fn take_one_a_place(
         };
         let n_there = place.len();
         let is_double = |other: &Slice| {
-            let id = |s: &Slice| (s.image.instance.sop_instance_uid.clone(), s.image.frame);
-            id(other) == id(&slice)
-                || n_there <= COMPARED_MAX
-                    && other.plane == slice.plane
-                    && same_pixels(&other.image, &slice.image)
+            let [a, b] = [&other.image, &slice.image];
+            let same_uid = a.instance.sop_instance_uid == b.instance.sop_instance_uid;
+            same_uid && a.frame == b.frame
+                || n_there <= COMPARED_MAX && other.plane == slice.plane && same_pixels(a, b)
         };
         if place.iter().any(is_double) {
             left_out.push(LeftOut { image: slice.image, why: SetAside::Double });

@@ -8,7 +8,7 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, open_file};
 use parotidd::dicom::attributes::PatientStudy;
-use parotidd::dicom::ct_image::{CtImage, read_images, same_pixels};
+use parotidd::dicom::ct_image::{CtImage, decode_pixels, read_images, same_pixels};
 use parotidd::dicom::ct_series_writer::{CtEncoding, CtSeriesHeader, write_ct_series};
 use parotidd::dicom::uid::derived_uid;
 use parotidd::imaging::{Geometry, PatientPoint, Volume};
@@ -35,7 +35,8 @@ pub(crate) fn ball(grid: Geometry) -> Volume<Hounsfield> {
     for offset in 0..grid.n_voxels() {
         let index = volume.index_of(offset);
         let inside = grid.to_patient(index.map(|n| n as f64)).distance(middle) < 4.0;
-        let box_hu = if index[1] > 2 && index[2] > 2 { 2 * index[0] as i16 } else { -1024 };
+        let box_hu =
+            if index[1] > 2 && index[2] > 2 { 2 * i16::try_from(index[0]).unwrap() } else { -1024 };
         volume.voxels_mut()[offset] = Hounsfield(if inside { 60 } else { box_hu });
     }
     volume
@@ -416,6 +417,31 @@ proptest! {
         let series = Series::of(&ball(grid(shear)), CtEncoding::default());
         series.remove(missing);
         prop_assert_eq!(series.reason(), Reason::MissingSlice);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn damaged_bytes_never_panic(
+        damage in prop::collection::vec((132_usize..1300, any::<u8>()), 1..6),
+        cut in prop::option::of(0_usize..2300),
+        implicit_vr in any::<bool>(),
+    ) {
+        let encoding = CtEncoding { implicit_vr, ..CtEncoding::default() };
+        let grid = Geometry::new(PatientPoint::default(), grid(0.0).steps(), [1, 20, 24]).unwrap();
+        let series = Series::of(&ball(grid), encoding);
+        let mut bytes = fs::read(&series.paths[0]).unwrap();
+        for (at, value) in damage {
+            bytes[at] = value;
+        }
+        bytes.truncate(cut.unwrap_or(usize::MAX));
+        fs::write(&series.paths[0], bytes).unwrap();
+        for image in read_images(&series.paths[0]).unwrap_or_default() {
+            let mut out = vec![Hounsfield::AIR; image.instance.rows * image.instance.columns];
+            decode_pixels(&image, &mut out).unwrap();
+        }
     }
 }
 

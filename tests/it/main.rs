@@ -7,9 +7,11 @@
     reason = "tests use small numbers"
 )]
 
+mod cohort;
 mod display;
 mod intake;
 mod onnx;
 mod outbox;
+mod segmentation;
 mod tidy;
 mod wire;
