@@ -34,7 +34,7 @@ impl Canvas {
 
     /// Rows of pixels, from the top.
     pub fn rows(&self) -> impl Iterator<Item = &[Rgb888]> {
-        self.pixels.chunks_exact(self.size.width as usize)
+        self.pixels.chunks_exact(self.size.width.max(1) as usize)
     }
 
     /// Red, green and blue of every pixel.

@@ -9,6 +9,7 @@ pub mod headless;
 pub mod layout;
 mod pen;
 pub mod pixel;
+pub mod samples;
 mod sign;
 pub mod strings;
 pub mod task;

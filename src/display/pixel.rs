@@ -82,6 +82,9 @@ pub fn pack(canvas: &Canvas, layout: &PixelLayout, stride: usize, memory: &mut [
     if row_bytes > stride || end > memory.len() {
         return false;
     }
+    if row_bytes == 0 {
+        return true;
+    }
     for (row, line) in canvas.rows().zip(memory.chunks_mut(stride)) {
         for (&color, bytes) in row.iter().zip(line.chunks_exact_mut(layout.n_bytes)) {
             bytes.copy_from_slice(&layout.bytes(color)[..layout.n_bytes]);

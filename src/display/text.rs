@@ -327,7 +327,7 @@ mod tests {
         check("one two three", "one two three", 1, &["one two three"], true);
         check("one two three", "one two...", 1, &["one two..."], false);
         check("unbreakable", "unb...", 1, &["unb..."], false);
-        check("a 3\u{a0}cm", "a 3", 2, &["a", "3\u{a0}cm"], false);
+        check("a 3\u{a0}cm", "3 cmi", 2, &["a", "3\u{a0}cm"], true);
         check("", "x", 1, &[], true);
     }
 

@@ -1,5 +1,4 @@
 //! Labelled cohorts: reading them, training tensors from them, and their figures.
-//! Labelled cohorts: reading them, and their figures.
 
 pub mod case;
 pub mod cohort;

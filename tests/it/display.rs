@@ -13,88 +13,14 @@ use parotidd::clock::ManualClock;
 use parotidd::display::backend::Backend;
 use parotidd::display::canvas::Canvas;
 use parotidd::display::layout::{Item, Label, Scene};
+use parotidd::display::samples::{NOW_UNIX_MS, views};
 use parotidd::display::strings::Language;
 use parotidd::display::view::View;
 use parotidd::display::{SIZES, headless, render_view, task};
 use parotidd::reason::Reason;
-use parotidd::status::{Activity, LastResult, ModelVersions, Outcome, Stage, Status};
+use parotidd::status::{Activity, LastResult, Outcome, Status};
 use parotidd::units::{CubicCentimeters, Side};
 use tokio::sync::{oneshot, watch};
-
-/// 2026-01-01 12:00 UTC.
-const NOW_UNIX_MS: i64 = 1_767_268_800_000;
-const MINUTE_MS: i64 = 60_000;
-
-/// A status for every page, and for what makes pages crowded.
-fn statuses() -> Vec<(&'static str, Status)> {
-    let base = Status {
-        activity: Activity::Ready,
-        n_series_screened: 1_284,
-        n_jobs_waiting: 2,
-        n_associations: 1,
-        models: Some(ModelVersions { localizer: "0.1.0".into(), segmenter: "0.1.0".into() }),
-        ..Status::default()
-    };
-    let after = |outcome, minutes: i64| Status {
-        last_result: Some(LastResult {
-            finished_unix_ms: NOW_UNIX_MS - minutes * MINUTE_MS,
-            outcome,
-        }),
-        ..base.clone()
-    };
-    let flagged = |sides: &[Side], volume| Outcome::Flagged {
-        sides: sides.to_vec(),
-        volume_cm3: CubicCentimeters(volume),
-    };
-    let doing = |activity| Status { activity, ..base.clone() };
-    let down = |status| Status {
-        destinations_down: vec!["ward".into()],
-        n_deliveries_waiting: 3,
-        ..status
-    };
-    let left = flagged(&[Side::Left], 4.62);
-    let message = "The models cannot be read. Install them again.".to_owned();
-    vec![
-        ("starting", Status::default()),
-        ("ready", after(Outcome::NotFlagged, 12)),
-        ("ready_new", base.clone()),
-        ("receiving", doing(Activity::Receiving { n_instances: 143 })),
-        (
-            "receiving_after_flag",
-            Status {
-                activity: Activity::Receiving { n_instances: 7 },
-                ..after(flagged(&Side::BOTH, 4.0), 59)
-            },
-        ),
-        ("analysing", doing(Activity::Analysing { stage: Stage::Localizing, n_slices: 212 })),
-        (
-            "analysing_down",
-            down(doing(Activity::Analysing { stage: Stage::Deciding, n_slices: 1_024 })),
-        ),
-        ("flagged_right", after(flagged(&[Side::Right], 4.62), 0)),
-        ("flagged_left_down", down(after(left, 3))),
-        ("flagged_both", after(flagged(&Side::BOTH, 112.4), 59)),
-        ("not_flagged", after(Outcome::NotFlagged, 3)),
-        ("not_assessable", after(Outcome::NotAssessable { reason: Reason::MissingSlice }, 1)),
-        (
-            "not_assessable_long",
-            down(after(Outcome::NotAssessable { reason: Reason::SpacingTooLarge }, 1)),
-        ),
-        ("undelivered_down", down(base.clone())),
-        ("undelivered_dead", Status { n_deliveries_dead: 1, ..base.clone() }),
-        ("stopping", doing(Activity::Stopping)),
-        ("fault", doing(Activity::Fault { message })),
-    ]
-}
-
-fn views() -> Vec<(&'static str, View)> {
-    let mut views: Vec<_> = statuses()
-        .into_iter()
-        .map(|(name, status)| (name, View::new(&status, NOW_UNIX_MS, Language::En)))
-        .collect();
-    views.push(("stopped", View::stopped(&Status::default(), Language::En)));
-    views
-}
 
 /// The words of a view, as a person reads them.
 fn words(view: &View) -> String {
@@ -115,6 +41,7 @@ fn words(view: &View) -> String {
     if let Some(notice) = &view.notice {
         write!(text, "\n! {notice}").unwrap();
     }
+    let text = text.replace("\n\n", "\n").replace(" \n", "\n");
     format!("{}\n{} | {}\n", text.trim_end(), view.disclaimer, view.versions)
 }
 
@@ -235,12 +162,15 @@ fn every_reason_and_any_fault_finds_room() {
         let is_fault = matches!(status.activity, Activity::Fault { .. });
         let view = View::new(&status, NOW_UNIX_MS, Language::En);
         for size in SIZES {
+            let mut shown = String::new();
             for item in Scene::new(&view, size).items {
                 let Item::Text(label) = item else { continue };
+                shown = shown + &label.text + " ";
                 assert!(label.font.width(&label.text) <= label.area.size.width, "{label:?}");
                 let was_cut = label.text.ends_with("...");
                 assert!(is_fault || !was_cut, "{size}: `{}` of `{}`", label.text, view.lead);
             }
+            assert!(is_fault || shown.contains(&view.lead), "{size}: {shown}");
         }
     }
 }

@@ -14,4 +14,5 @@ mod onnx;
 mod outbox;
 mod segmentation;
 mod tidy;
+mod units;
 mod wire;

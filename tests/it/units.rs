@@ -1,0 +1,170 @@
+//! The files under `systemd/`: what the service manager's own tools say of them.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parotidd::clock::SystemClock;
+use parotidd::limits::DRAIN;
+use parotidd::system::heartbeat::Heartbeats;
+use parotidd::system::notify;
+use tokio::time::sleep;
+
+/// Highest exposure that is allowed, in tenths: `systemd-analyze security` counts from 0.0 to 10.0.
+const EXPOSURE_MAX: &str = "20";
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(name)
+}
+
+/// Runs a tool, or says that the test is skipped on a machine without it.
+fn run(tool: &str, arguments: &[&str]) -> Option<Output> {
+    match Command::new(tool).args(arguments).output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            eprintln!("skipped: {tool}: {error}");
+            None
+        }
+    }
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+}
+
+/// The unit as installed, but with the program that was just built: `verify` wants to see it.
+fn unit_of_this_build(folder: &Path) -> PathBuf {
+    let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
+    assert!(unit.contains("/usr/bin/parotidd "));
+    let path = folder.join("parotidd.service");
+    let program = format!("{} ", env!("CARGO_BIN_EXE_parotidd"));
+    std::fs::write(&path, unit.replace("/usr/bin/parotidd ", &program)).unwrap();
+    path
+}
+
+#[test]
+fn the_unit_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let unit = unit_of_this_build(folder.path());
+    let arguments = ["verify", "--man=no", unit.to_str().unwrap()];
+    let Some(output) = run("systemd-analyze", &arguments) else { return };
+    assert!(output.status.success(), "{}", text(&output));
+    // Other units of the machine are not ours to judge.
+    let ours: Vec<_> = text(&output).lines().map(str::to_owned).collect();
+    assert!(!ours.iter().any(|line| line.contains("parotidd")), "{ours:#?}");
+}
+
+#[test]
+fn the_unit_is_sandboxed() {
+    let unit = file("parotidd.service");
+    let threshold = format!("--threshold={EXPOSURE_MAX}");
+    let arguments =
+        ["security", "--offline=true", "--no-pager", &threshold, unit.to_str().unwrap()];
+    let Some(output) = run("systemd-analyze", &arguments) else { return };
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn stopping_waits_longer_than_draining() {
+    let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
+    let seconds = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("TimeoutStopSec=")?.strip_suffix('s')?.parse().ok());
+    let stop_s: u64 = seconds.unwrap();
+    assert!(stop_s > DRAIN.as_secs() + 10, "{stop_s}");
+}
+
+#[test]
+fn the_user_and_the_folders_can_be_made() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir(root.path().join("etc")).unwrap();
+    let root_argument = format!("--root={}", root.path().display());
+    let users = file("parotidd.sysusers");
+    let Some(output) = run("systemd-sysusers", &[&root_argument, users.to_str().unwrap()]) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", text(&output));
+    let passwd = std::fs::read_to_string(root.path().join("etc/passwd")).unwrap();
+    assert!(passwd.contains("parotidd:"), "{passwd}");
+
+    let settings = root.path().join("usr/share/parotidd");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::copy(file("parotidd.toml"), settings.join("parotidd.toml")).unwrap();
+    let folders = file("parotidd.tmpfiles");
+    let arguments = ["--create", &root_argument, folders.to_str().unwrap()];
+    let Some(output) = run("systemd-tmpfiles", &arguments) else { return };
+    assert!(output.status.success(), "{}", text(&output));
+    let copied = std::fs::read_to_string(root.path().join("etc/parotidd/parotidd.toml")).unwrap();
+    assert_eq!(copied, std::fs::read_to_string(file("parotidd.toml")).unwrap());
+    assert!(root.path().join("var/lib/parotidd").is_dir());
+}
+
+#[test]
+fn the_example_settings_are_toml_and_so_are_its_commented_lines() {
+    let settings = std::fs::read_to_string(file("parotidd.toml")).unwrap();
+    let uncommented: String = settings
+        .lines()
+        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+        .map(|line| line.to_owned() + "\n")
+        .collect();
+    let check = |text: &str, n_destinations: usize| {
+        let table: toml::Table = toml::from_str(text).unwrap();
+        let destinations = table.get("destination").and_then(toml::Value::as_array);
+        assert_eq!(destinations.map_or(0, Vec::len), n_destinations);
+        assert_eq!(table["dicom"]["listen"][0].as_str(), Some("127.0.0.1:11112"));
+    };
+    check(&settings, 0);
+    check(&uncommented, 1);
+}
+
+/// Says that this process is the child of the test below.
+const IS_CHILD: &str = "PAROTIDD_TEST_NOTIFY_CHILD";
+
+/// What a daemon tells over its life; does something only as the child of the next test.
+#[tokio::test]
+async fn notify_child() {
+    if std::env::var_os(IS_CHILD).is_none() {
+        return;
+    }
+    let hearts = Heartbeats::new(Arc::new(SystemClock::new()));
+    let heart = hearts.register("worker", Duration::from_secs(60));
+    notify::ready();
+    notify::status("ready\nREADY=0");
+    notify::feed_watchdog(hearts.clone(), sleep(Duration::from_millis(250))).await;
+    notify::status("the worker dies");
+    drop(heart);
+    notify::feed_watchdog(hearts, sleep(Duration::from_millis(250))).await;
+    notify::stopping();
+}
+
+#[test]
+fn the_service_manager_hears_what_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "units::notify_child"])
+        .env(IS_CHILD, "1")
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "100000")
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{}", text(&child));
+    socket.set_nonblocking(true).unwrap();
+    let mut heard: Vec<String> = Vec::new();
+    let mut message = [0; 1024];
+    while let Ok(length) = socket.recv(&mut message) {
+        heard.push(String::from_utf8_lossy(&message[..length]).into_owned());
+    }
+    // At once, and every 50 ms for 250 ms; how many come in time depends on the machine.
+    let is_watchdog = |line: &String| line == "WATCHDOG=1";
+    let n_watchdog = heard.iter().filter(|line| is_watchdog(line)).count();
+    assert!((2..=6).contains(&n_watchdog), "{heard:?}");
+    let death = heard.iter().position(|line| line == "STATUS=the worker dies").unwrap();
+    assert!(!heard[death..].iter().any(is_watchdog), "{heard:?}");
+    heard.retain(|line| !is_watchdog(line));
+    let rest = ["READY=1", "STATUS=ready READY=0", "STATUS=the worker dies", "STOPPING=1"];
+    assert_eq!(heard, rest);
+}
