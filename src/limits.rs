@@ -139,9 +139,5 @@ const _: () = assert!(
 );
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
-/// Longest time one job may take before the watchdog thinks the worker is stuck.
-pub const JOB_TIME_MAX: Duration = Duration::from_secs(15 * 60);
-/// Longest silence of an asynchronous task before the watchdog thinks it is stuck.
-pub const TASK_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How often an asynchronous task says that it is alive.
 pub const TASK_BEAT: Duration = Duration::from_secs(5);

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::db::DbError;
-use crate::display::backend::BackendError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
 use crate::screening::screener::ScreenError;
@@ -43,9 +42,6 @@ pub enum DaemonError {
     /// The networks.
     #[error("the networks cannot be used")]
     Screener(#[from] ScreenError),
-    /// The display.
-    #[error("the display cannot be used; set display.backend to \"headless\" or \"none\"")]
-    Display(#[from] BackendError),
     /// No thread for the worker.
     #[error("could not start the worker's thread")]
     Spawn(#[source] std::io::Error),

@@ -33,10 +33,11 @@ use crate::delivery::{Destination, Outbox};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
+use crate::error::Chain;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{
-    ARRIVALS_QUEUE_MAX, ARTIM, DRAIN, JOB_TIME_MAX, SCP_EVENTS_MAX, TASK_SILENCE_MAX,
+    ARRIVALS_QUEUE_MAX, ARTIM, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
 };
 use crate::screening::Screener;
 use crate::status::{ModelVersions, Status};
@@ -96,7 +97,7 @@ impl Daemon {
         );
         let waker = outbox.waker();
         let attempts = outbox.attempts();
-        parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest)?;
+        parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
 
         let (wake_worker, wakes) = sync_channel(1);
         let worker = Worker {
@@ -107,7 +108,7 @@ impl Daemon {
             destinations: Arc::clone(&parts.destinations),
             outbox: waker,
             status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("worker", JOB_TIME_MAX),
+            heart: parts.hearts.register("worker", HEARTBEAT_WORKER),
         };
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
 
@@ -122,7 +123,7 @@ impl Daemon {
             model_key: parts.screener.key(),
             worker: wake_worker,
             status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("series", TASK_SILENCE_MAX),
+            heart: parts.hearts.register("series", HEARTBEAT_RECEIVE),
         };
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
@@ -232,12 +233,12 @@ impl Parts {
         outbox: Outbox,
         attempts: watch::Receiver<u64>,
         stopping: &watch::Receiver<bool>,
-    ) -> Result<(), DaemonError> {
+    ) {
         let stop = stopped(stopping.clone());
         tasks.spawn(async move { Ok(outbox.run(stop).await?) });
         let stop = stopped(stopping.clone());
         let display = display_task::run(
-            display_backend(&self.config)?,
+            display_backend(&self.config),
             Arc::clone(&self.clock),
             self.status.watch(),
             stop,
@@ -250,7 +251,7 @@ impl Parts {
             self.db.clone(),
             Arc::clone(&self.status),
             attempts,
-            self.hearts.register("counts", TASK_SILENCE_MAX),
+            self.hearts.register("counts", HEARTBEAT_RECEIVE),
             stopping.clone(),
         );
         tasks.spawn(async move { Ok(counts.await?) });
@@ -259,7 +260,6 @@ impl Parts {
             feeding.await;
             Ok(())
         });
-        Ok(())
     }
 }
 
@@ -348,16 +348,20 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError>
     Ok(listeners)
 }
 
-fn display_backend(config: &Config) -> Result<Backend, DaemonError> {
+fn display_backend(config: &Config) -> Backend {
     let display = &config.display;
-    Ok(match display.backend {
+    match display.backend {
         DisplayBackend::None => Backend::None,
         DisplayBackend::Headless => Backend::headless(
             config.data_dir.join(&display.path),
             Size::new(display.width, display.height),
         ),
-        DisplayBackend::Framebuffer => Backend::framebuffer(&display.device)?,
-    })
+        DisplayBackend::Framebuffer => Backend::framebuffer(&display.device).unwrap_or_else(|error| {
+            // Alerts matter more than the picture of them.
+            tracing::error!(error = %Chain(&error), "the display cannot be used; going on without");
+            Backend::None
+        }),
+    }
 }
 
 /// Inference has a thread of its own: asynchronous tasks never wait for it.

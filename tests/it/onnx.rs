@@ -58,7 +58,7 @@ fn n_parameters(node: &NodeProto, stored: &TensorProto) -> usize {
     } else {
         // On the coarse grid two of three taps see the same voxel, and each such axis has two phases.
         assert!(axes.clone().all(|(&stored, &trained)| stored == trained.min(2)), "{}", node.name);
-        assert_eq!(phases, axes.map(|(&stored, _)| stored).product(), "{}", node.name);
+        assert_eq!(phases, axes.map(|(&stored, _)| stored).product::<usize>(), "{}", node.name);
     }
     assert_eq!(dims[0] % phases, 0);
     let n_out = dims[0] / phases;

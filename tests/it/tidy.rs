@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "screening",
     "phantom",
     "dicom::segmentation",
+    "dicom::segmentation_reader",
     // 4
     "intake",
     "db",

@@ -1,0 +1,153 @@
+//! `parotidd phantom`: synthetic head-and-neck CT with ground truth, as DICOM.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+
+use super::progress;
+use crate::evaluation::cohort::TABLE;
+use crate::evaluation::phantom_files::write_phantom;
+use crate::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};
+use crate::units::Side;
+
+/// Write a phantom as a DICOM CT series with its truth (SEG), or a cohort of them
+///
+/// A phantom is a drawing: figures measured on phantoms say nothing about patients.
+#[derive(Debug, Args)]
+pub struct PhantomArgs {
+    /// Which patient; with --cohort the first of them
+    #[arg(long)]
+    seed: u64,
+    /// Which of two imaging centres
+    #[arg(long, value_enum, ignore_case = true, default_value_t = SiteArg::A)]
+    site: SiteArg,
+    /// What the scan is for
+    #[arg(long, value_enum, default_value_t = ProtocolArg::Neck)]
+    protocol: ProtocolArg,
+    /// Side of the mass
+    #[arg(long, value_enum, default_value_t = TumorArg::None)]
+    tumor: TumorArg,
+    /// Folder to write to
+    #[arg(long)]
+    out: PathBuf,
+    /// Rows and columns, in place of 512
+    #[arg(long)]
+    matrix: Option<usize>,
+    /// Slices at most, around the glands
+    #[arg(long)]
+    slices: Option<usize>,
+    /// Distance between slices, mm
+    #[arg(long)]
+    spacing: Option<f64>,
+    /// Write so many phantoms, of both sites and protocols, half of them with a mass, and cohort.csv
+    #[arg(long, value_name = "N", conflicts_with_all = ["site", "protocol", "tumor"])]
+    cohort: Option<u64>,
+}
+
+/// As typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum SiteArg {
+    #[value(name = "A")]
+    A,
+    #[value(name = "B")]
+    B,
+}
+
+/// As typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum ProtocolArg {
+    Neck,
+    Head,
+}
+
+/// As typed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum TumorArg {
+    Left,
+    Right,
+    None,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn run(args: &PhantomArgs) -> Result<()> {
+    let Some(n) = args.cohort else {
+        write(args, &args.out, &spec(args))?;
+        return Ok(());
+    };
+    fs::create_dir_all(&args.out)
+        .with_context(|| format!("could not create `{}`", args.out.display()))?;
+    let bar = progress::bar("phantoms", usize::try_from(n)?);
+    let rows = (0..n)
+        .into_par_iter()
+        .map(|number| {
+            let spec = cohort_spec(args.seed + number);
+            let case = format!("phantom-{}", spec.seed);
+            let cm3 = write(args, &args.out.join(&case), &spec)?;
+            bar.inc(1);
+            let PhantomSpec { seed, site, protocol, tumor } = spec;
+            let side = tumor.map_or("none", Side::as_str);
+            let (site, protocol) = (site.as_str(), protocol.as_str());
+            Ok(format!("{case},{seed},{site},{protocol},{side},{cm3:.3}\n"))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    bar.finish_and_clear();
+    let table = args.out.join(TABLE);
+    let text = "case,seed,site,protocol,tumor_side,tumor_cm3\n".to_owned() + &rows.concat();
+    fs::write(&table, text).with_context(|| format!("could not write `{}`", table.display()))
+}
+
+fn spec(args: &PhantomArgs) -> PhantomSpec {
+    PhantomSpec {
+        seed: args.seed,
+        site: match args.site {
+            SiteArg::A => Site::A,
+            SiteArg::B => Site::B,
+        },
+        protocol: match args.protocol {
+            ProtocolArg::Neck => Protocol::Neck,
+            ProtocolArg::Head => Protocol::Head,
+        },
+        tumor: match args.tumor {
+            TumorArg::Left => Some(Side::Left),
+            TumorArg::Right => Some(Side::Right),
+            TumorArg::None => None,
+        },
+    }
+}
+
+/// Sites alternate, three of four are neck scans, every second one has a mass, on either side: each
+/// combination comes round within 16 seeds.
+fn cohort_spec(seed: u64) -> PhantomSpec {
+    PhantomSpec {
+        seed,
+        site: if seed.is_multiple_of(2) { Site::A } else { Site::B },
+        protocol: if (seed / 2) % 4 == 3 { Protocol::Head } else { Protocol::Neck },
+        tumor: match (seed / 8 + seed) % 4 {
+            0 => Some(Side::Right),
+            1 => Some(Side::Left),
+            _ => None,
+        },
+    }
+}
+
+/// Generates and writes one; says how large its mass is, cm3.
+fn write(args: &PhantomArgs, folder: &Path, spec: &PhantomSpec) -> Result<f64> {
+    let overrides = Overrides {
+        matrix: args.matrix,
+        slice_spacing_mm: args.spacing,
+        n_slices_max: args.slices,
+    };
+    let phantom = generate_with(spec, overrides);
+    write_phantom(folder, spec, &phantom)
+        .with_context(|| format!("could not write the phantom to `{}`", folder.display()))?;
+    Ok(phantom.tumor.map_or(0.0, |tumor| tumor.mask.mm3() / 1000.0))
+}
