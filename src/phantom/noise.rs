@@ -44,14 +44,11 @@ impl Noise {
 
     /// The value of one lattice point, uniform in -1..1.
     fn lattice(&self, cell: [i64; 3]) -> f64 {
-        let mut state = self.seed;
-        for (n, prime) in cell.into_iter().zip([
-            0x9E37_79B9_7F4A_7C15,
-            0xC2B2_AE3D_27D4_EB4F,
-            0x1656_67B1_9E37_79F9,
-        ]) {
-            state = scramble(state ^ (n as u64).wrapping_mul(prime));
-        }
+        let primes = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
+        let mixed = cell.into_iter().zip(primes).fold(self.seed, |state, (n, prime)| {
+            state.rotate_left(21).wrapping_add((n as u64).wrapping_mul(prime))
+        });
+        let state = scramble(mixed);
         unit(state)
     }
 }
