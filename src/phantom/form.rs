@@ -184,7 +184,10 @@ impl Form {
 
 /// Height of the floor that the brain rests on: anterior, middle and posterior fossa.
 fn skull_floor(y: f64) -> f64 {
-    let step = |at: f64, width: f64| 0.5 * (1.0 + ((y - at) / width).tanh());
+    let step = |at: f64, width: f64| {
+        let t = (0.5 + (y - at) / (2.5 * width)).clamp(0.0, 1.0);
+        t * t * (3.0 - 2.0 * t)
+    };
     26.0 - 19.0 * step(-38.0, 6.0) - 27.0 * step(14.0, 8.0)
 }
 

@@ -38,11 +38,15 @@ impl Frame {
         let size: f64 = rng.random_range(0.92..1.07);
         let scale = std::array::from_fn(|_| size * rng.random_range(0.955..1.05));
         // Most heads lie nearly straight; some are turned by up to 20 degrees.
-        let turn_max: f64 = if rng.random_bool(0.2) { 20.0 } else { 6.0 };
-        let angles = std::array::from_fn(|a| {
-            let share = [0.8, 0.6, 1.0][a];
-            (share * rng.random_range(-turn_max..turn_max)).to_radians()
-        });
+        let turned = rng.random_bool(0.2);
+        let turn_max: f64 = if turned { 20.0 } else { 6.0 };
+        // On a neck or planning scan the chin is mostly raised, which is a positive angle about x.
+        let chin_up = if turned { -12.0..20.0_f64 } else { -4.0..14.0 };
+        let angles = [
+            rng.random_range(chin_up).to_radians(),
+            (0.6 * rng.random_range(-turn_max..turn_max)).to_radians(),
+            rng.random_range(-turn_max..turn_max).to_radians(),
+        ];
         let waves = std::array::from_fn(|n| {
             let [mm, height_mm] = if n < 3 { [75.0, 1.9] } else { [26.0, 0.55] };
             let length = std::f64::consts::TAU / (mm * rng.random_range(0.8..1.3));

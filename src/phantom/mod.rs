@@ -134,8 +134,7 @@ fn scan_number(spec: &PhantomSpec) -> u64 {
 
 /// The anatomy, from what is painted first to what lies over everything.
 fn build_scene(person: &Person, seed: u64) -> Scene {
-    let mut scene = Scene::new(seed);
-    soft_tissue::add_body(&mut scene, person);
+    let mut scene = soft_tissue::body(person, seed);
     soft_tissue::add_deep_muscles(&mut scene, person);
     soft_tissue::add_parapharyngeal_fat(&mut scene);
     glands::add_parotids(&mut scene, person);

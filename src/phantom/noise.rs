@@ -24,9 +24,9 @@ impl Noise {
     /// The field at a position in units of lattice cells; within -1..=1, mean 0.
     #[must_use]
     pub fn at(&self, position: [f64; 3]) -> f64 {
-        let cell = position.map(f64::floor);
-        let weight: [f64; 3] = std::array::from_fn(|a| smooth(position[a] - cell[a]));
-        let cell = cell.map(|n| n as i64);
+        // Without SSE4.1 `f64::floor` is a call, and this runs for every voxel.
+        let cell = position.map(|v| v as i64 - i64::from(v < (v as i64) as f64));
+        let weight: [f64; 3] = std::array::from_fn(|a| smooth(position[a] - cell[a] as f64));
         let along = |x: usize, y: usize| {
             let at = |z: i64| self.lattice([cell[0] + x as i64, cell[1] + y as i64, cell[2] + z]);
             mix(at(0), at(1), weight[2])

@@ -20,6 +20,8 @@ use crate::units::{Hounsfield, Side};
 const TILE: usize = 12;
 /// What is not reached by any solid.
 const AIR_HU: f64 = -1000.0;
+/// Skin and fat over muscles and glands, at least.
+const SKIN_MM: f64 = 3.6;
 /// Below this share nothing more is painted.
 const CLEAR: f64 = 0.004;
 
@@ -42,14 +44,27 @@ pub(super) struct Part {
     role: Role,
     /// Width of the boundary itself, mm.
     edge_mm: f64,
+    /// Cut off at the skin.
+    under_skin: bool,
     center: Vector,
     radius: f64,
+}
+
+/// What may show near a point.
+#[derive(Debug)]
+struct Near<'a> {
+    /// Topmost first.
+    parts: Vec<&'a Part>,
+    /// Whether the skin is near.
+    skin: bool,
 }
 
 /// Parts, later ones over earlier ones.
 #[derive(Debug)]
 pub(super) struct Scene {
     parts: Vec<Part>,
+    /// The body's outline.
+    skin: Form,
     noise: Noise,
 }
 
@@ -61,13 +76,30 @@ pub(super) struct Sampling {
 }
 
 impl Scene {
-    pub(super) fn new(seed: u64) -> Self {
-        Self { parts: Vec::new(), noise: Noise::new(seed) }
+    /// A body of fat and skin.
+    pub(super) fn new(seed: u64, skin: Form, tissue: Tissue) -> Self {
+        let mut scene = Self { parts: Vec::new(), skin: skin.clone(), noise: Noise::new(seed) };
+        scene.add_outer(skin, tissue);
+        scene
     }
 
-    /// Adds a solid over all others.
+    /// Adds a solid over all others. Soft tissue stays under the skin; bone and air need not.
     pub(super) fn add(&mut self, form: Form, tissue: Tissue) {
         self.add_as(Role::Opaque, form, tissue);
+    }
+
+    /// Adds a solid that may stand out from the body.
+    pub(super) fn add_outer(&mut self, form: Form, tissue: Tissue) {
+        self.add(form, tissue);
+        if let Some(part) = self.parts.last_mut() {
+            part.under_skin = false;
+        }
+    }
+
+    /// Adds a solid that may stand out from the body, and its mirror image.
+    pub(super) fn add_outer_pair(&mut self, form: Form, tissue: Tissue) {
+        self.add_outer(form.mirrored(), tissue);
+        self.add_outer(form, tissue);
     }
 
     /// Adds a solid and its mirror image.
@@ -79,11 +111,17 @@ impl Scene {
     pub(super) fn add_as(&mut self, role: Role, form: Form, tissue: Tissue) {
         let (center, radius) = form.bound();
         let edge_mm = if tissue.hu.abs() < 200.0 { 0.6 } else { 0.2 };
-        self.parts.push(Part { form, tissue, role, edge_mm, center, radius });
+        let under_skin = (-150.0..400.0).contains(&tissue.hu);
+        self.parts.push(Part { form, tissue, role, edge_mm, under_skin, center, radius });
     }
 
     /// The parts that may show within `reach` of a point, topmost first.
-    fn near(&self, p: &Vector, reach: f64) -> Vec<&Part> {
+    fn near(&self, p: &Vector, reach: f64) -> Near<'_> {
+        let skin = self.skin.distance(p) > -SKIN_MM - 1.6 * reach;
+        Near { parts: self.parts_near(p, reach), skin }
+    }
+
+    fn parts_near(&self, p: &Vector, reach: f64) -> Vec<&Part> {
         let mut found = Vec::with_capacity(24);
         for part in self.parts.iter().rev() {
             let away: Vector = std::array::from_fn(|a| p[a] - part.center[a]);
@@ -104,12 +142,17 @@ impl Scene {
     }
 
     /// HU and the shares of right and left gland at a point.
-    fn sample(&self, parts: &[&Part], p: &Vector, width: f64) -> (f64, [f64; 2]) {
+    fn sample(&self, near: &Near<'_>, p: &Vector, width: f64) -> (f64, [f64; 2]) {
         let (mut hu, mut clear, mut clear_of_gland) = (0.0, 1.0, 1.0);
         let mut glands = [0.0; 2];
-        for part in parts {
-            let distance = part.form.distance(p);
-            let t = (0.5 - distance / width.hypot(part.edge_mm)).clamp(0.0, 1.0);
+        let skin = if near.skin { self.skin.distance(p) + SKIN_MM } else { f64::NEG_INFINITY };
+        for part in &near.parts {
+            let mut distance = part.form.distance(p);
+            if part.under_skin {
+                distance = distance.max(skin);
+            }
+            let t = (0.5 - distance / (width * width + part.edge_mm * part.edge_mm).sqrt())
+                .clamp(0.0, 1.0);
             if t <= 0.0 {
                 continue;
             }
@@ -168,7 +211,7 @@ impl Scene {
         mut put: impl FnMut(usize, f64, [f64; 2]),
     ) {
         let spacing = grid.spacing_mm();
-        let n_sub = (sampling.slice_thickness_mm / 1.3).round().clamp(1.0, 4.0);
+        let n_sub = (sampling.slice_thickness_mm / 1.6).round().clamp(1.0, 4.0);
         let sub_mm = sampling.slice_thickness_mm / n_sub;
         let width = norm(&[0.9 * spacing[2], 0.45 * sub_mm, sampling.blur_mm]);
         let z = grid.to_patient([slice as f64, 0.0, 0.0]).z;
@@ -184,7 +227,7 @@ impl Scene {
                 let columns = start..(start + TILE).min(n_columns);
                 let middle = [(rows.start + rows.end - 1), (columns.start + columns.end - 1)];
                 let middle = middle.map(|n| n as f64 / 2.0);
-                let lists: Vec<Vec<&Part>> = levels
+                let lists: Vec<Near<'_>> = levels
                     .iter()
                     .map(|(z, level)| {
                         let at = grid.to_patient([slice as f64, middle[0], middle[1]]);
@@ -196,7 +239,7 @@ impl Scene {
                         let at = grid.to_patient([slice as f64, row as f64, column as f64]);
                         let (mut hu, mut glands) = (0.0, [0.0; 2]);
                         for ((z, level), list) in levels.iter().zip(&lists) {
-                            if list.is_empty() {
+                            if list.parts.is_empty() {
                                 hu += AIR_HU / n_sub;
                                 continue;
                             }

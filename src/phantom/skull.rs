@@ -67,7 +67,7 @@ fn add_orbits(scene: &mut Scene, person: &Person) {
     scene.add_pair(cone.shell(1.3), Tissue::plain(0.6 * person.bone_hu));
     // The front of the cone is open: lids and fat.
     let lids = Form::ellipsoid([33.0, -92.0, 13.0], [17.0, 9.0, 13.0]);
-    scene.add_pair(lids, Tissue::plain(10.0));
+    scene.add_outer_pair(lids, Tissue::plain(10.0));
     let muscle = Tissue::plain(person.muscle_hu);
     let rectus = |x: f64, z: f64| {
         Form::chain(&[([24.0, -46.0, 13.0], 1.8), ([x, -66.0, z], 2.4), ([x, -78.0, z], 1.2)])
@@ -79,9 +79,16 @@ fn add_orbits(scene: &mut Scene, person: &Person) {
         Form::chain(&[([22.0, -44.0, 13.0], 2.0), ([31.0, -72.0, 13.0], 2.2)]),
         Tissue::plain(32.0),
     );
-    scene.add_pair(Form::ellipsoid([32.0, -83.0, 13.0], [12.2, 12.2, 12.0]), Tissue::plain(42.0));
-    scene.add_pair(Form::ellipsoid([32.0, -83.0, 13.0], [11.0, 11.0, 10.8]), Tissue::plain(9.0));
-    scene.add_pair(Form::ellipsoid([32.0, -91.0, 13.0], [4.6, 2.2, 4.6]), Tissue::plain(85.0));
+    scene.add_outer_pair(
+        Form::ellipsoid([32.0, -83.0, 13.0], [12.2, 12.2, 12.0]),
+        Tissue::plain(42.0),
+    );
+    scene.add_outer_pair(
+        Form::ellipsoid([32.0, -83.0, 13.0], [11.0, 11.0, 10.8]),
+        Tissue::plain(9.0),
+    );
+    scene
+        .add_outer_pair(Form::ellipsoid([32.0, -91.0, 13.0], [4.6, 2.2, 4.6]), Tissue::plain(85.0));
 }
 
 fn add_face(scene: &mut Scene, person: &Person) {

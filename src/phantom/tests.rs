@@ -1,7 +1,7 @@
 use super::*;
 
 const SMALL: Overrides =
-    Overrides { matrix: Some(128), slice_spacing_mm: Some(3.0), n_slices_max: Some(40) };
+    Overrides { matrix: Some(96), slice_spacing_mm: Some(4.0), n_slices_max: Some(28) };
 
 fn phantom(seed: u64, tumor: Option<Side>) -> Phantom {
     let site = Site::BOTH[(seed % 2) as usize];
@@ -29,9 +29,10 @@ fn a_tumor_lies_at_its_gland() {
     for (seed, side) in [(5, Side::Right), (6, Side::Left), (7, Side::Right)] {
         let phantom = phantom(seed, Some(side));
         let tumor = phantom.tumor.unwrap();
-        let [center, gland] =
-            [&tumor.mask, &phantom.glands[side_index(side)]].map(|mask| mask.centroid().unwrap());
-        assert!(center.distance(gland) < 35.0, "{:?}", tumor.spec);
+        let gland = &phantom.glands[side_index(side)];
+        let both = tumor.mask.voxels().iter().zip(gland.voxels()).filter(|(t, g)| **t & **g == 1);
+        assert!(both.count() > 0, "{:?}", tumor.spec);
+        let center = tumor.mask.centroid().unwrap();
         assert_eq!(center.x < 0.0, side == Side::Right);
     }
 }
@@ -75,7 +76,7 @@ fn a_head_scan_says_what_it_cuts() {
         let overrides = Overrides { n_slices_max: None, ..SMALL };
         generate_with(&spec, overrides)
     };
-    for seed in 0..3 {
+    for seed in 0..2 {
         let phantom = head(seed);
         for (gland, coverage) in phantom.glands.iter().zip(phantom.coverage) {
             let expected = coverage.volume_cm3.0 * coverage.inside_share;
