@@ -1,6 +1,152 @@
-//! Seeded synthetic head-and-neck CT with ground truth.
+//! Seeded synthetic head-and-neck CT with ground truth, for the demo, self-test, tests and training.
+//!
+//! Anatomy is written as solids in a head's frame ([`skull`], [`soft_tissue`], [`glands`], ..), the
+//! seed decides size, position, age and disease, and a scanner model adds what scanners add. The same
+//! specification gives the same bytes on any number of threads. LPS, head first, supine.
 
+mod acquisition;
+mod airway;
+mod form;
+mod frame;
+mod glands;
 pub mod noise;
+mod person;
+mod scanner;
+mod scene;
+mod skull;
+mod soft_tissue;
+mod spine;
+mod tissue;
 pub mod tumor;
+mod vessels;
 
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+pub use acquisition::{Acquisition, Overrides, Protocol, Site};
 pub use tumor::{TumorPlace, TumorSpec, draw_tumor};
+
+use crate::imaging::{Mask, Volume};
+use crate::units::{CubicCentimeters, Hounsfield, Side};
+use frame::Frame;
+use noise::derive_seed;
+use person::Person;
+use scene::{Sampling, Scene, side_index};
+
+/// What decides a phantom; everything else follows from the seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PhantomSpec {
+    /// One patient a seed: the anatomy is the same for any site, protocol and tumour.
+    pub seed: u64,
+    /// Where it is scanned.
+    pub site: Site,
+    /// What for.
+    pub protocol: Protocol,
+    /// The side of the mass, if there is one.
+    pub tumor: Option<Side>,
+}
+
+/// A synthetic CT and the truth about it.
+#[derive(Debug)]
+pub struct Phantom {
+    /// The CT.
+    pub volume: Volume<Hounsfield>,
+    /// The right and the left parotid (with vessels and nodes in it, and with the part that a mass
+    /// took the place of) on the volume's grid.
+    pub glands: [Mask; 2],
+    /// Size of the right and the left gland and how much of it the scan holds.
+    pub coverage: [GlandCoverage; 2],
+    /// The mass.
+    pub tumor: Option<TumorTruth>,
+    /// How it was scanned.
+    pub acquisition: Acquisition,
+}
+
+/// A gland's size, whether the field of view holds it or not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GlandCoverage {
+    /// Volume of the whole gland, estimated on a 2.5 mm grid.
+    pub volume_cm3: CubicCentimeters,
+    /// Share of it between the first and the last slice; 1 is all of it.
+    pub inside_share: f64,
+}
+
+/// The truth about a mass.
+#[derive(Debug)]
+pub struct TumorTruth {
+    /// Its side.
+    pub side: Side,
+    /// Its voxels on the volume's grid; a head scan may cut it.
+    pub mask: Mask,
+    /// What it was drawn from.
+    pub spec: TumorSpec,
+}
+
+/// The phantom of a specification, as its site scans it (512 x 512).
+#[must_use]
+pub fn generate(spec: &PhantomSpec) -> Phantom {
+    generate_with(spec, Overrides::default())
+}
+
+/// The phantom of a specification on a smaller matrix, with other or fewer slices.
+#[must_use]
+pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
+    let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(spec.seed, 11));
+    let frame = Frame::sample(&mut rng);
+    let person = Person::sample(&mut rng, spec.tumor.is_none());
+    let site_seed = derive_seed(spec.seed, 12 + scan_number(spec));
+    let mut rng = ChaCha8Rng::seed_from_u64(site_seed);
+    let mut acquisition =
+        Acquisition::sample(&mut rng, spec.site, spec.protocol, &frame, overrides);
+    acquisition.contrast = person.contrast_hu > 0.0;
+
+    let scene = build_scene(&person, derive_seed(spec.seed, 20));
+    let origin = frame.origin();
+    let grid = acquisition.grid(origin[0], origin[1] - 8.0 * frame.mean_scale());
+    let sampling = Sampling {
+        slice_thickness_mm: acquisition.slice_thickness_mm,
+        blur_mm: acquisition.blur_mm,
+    };
+    let (mut volume, glands) = scene.render(&frame, &grid, sampling);
+    let tumor = spec.tumor.map(|side| {
+        let gland = &glands[side_index(side)];
+        let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(spec.seed, 30));
+        let spec = TumorSpec::sample(&mut rng, gland);
+        // Before the noise: the mass gets the same as everything else.
+        let mask = draw_tumor(&mut volume, gland, &spec);
+        TumorTruth { side, mask, spec }
+    });
+    scanner::scan(&mut volume, &acquisition, origin, site_seed);
+    let half = 0.5 * acquisition.slice_spacing_mm;
+    let (low, high) = grid.extent();
+    let coverage = scene.gland_extent(&frame, [low.z - half, high.z + half]);
+    let coverage = coverage.map(|(mm3, inside_share)| GlandCoverage {
+        volume_cm3: CubicCentimeters(mm3 / 1000.0),
+        inside_share,
+    });
+    Phantom { volume, glands, coverage, tumor, acquisition }
+}
+
+fn scan_number(spec: &PhantomSpec) -> u64 {
+    let site = u64::from(spec.site == Site::B);
+    site * 2 + u64::from(spec.protocol == Protocol::Head)
+}
+
+/// The anatomy, from what is painted first to what lies over everything.
+fn build_scene(person: &Person, seed: u64) -> Scene {
+    let mut scene = soft_tissue::body(person, seed);
+    soft_tissue::add_deep_muscles(&mut scene, person);
+    soft_tissue::add_parapharyngeal_fat(&mut scene);
+    glands::add_parotids(&mut scene, person);
+    soft_tissue::add_bordering_muscles(&mut scene, person);
+    glands::add_submandibular(&mut scene, person);
+    glands::add_mimics(&mut scene, &person.mimics);
+    skull::add(&mut scene, person);
+    spine::add(&mut scene, person);
+    airway::add(&mut scene, person);
+    vessels::add(&mut scene, person);
+    scene
+}
+
+#[cfg(test)]
+mod tests;

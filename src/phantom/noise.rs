@@ -24,9 +24,9 @@ impl Noise {
     /// The field at a position in units of lattice cells; within -1..=1, mean 0.
     #[must_use]
     pub fn at(&self, position: [f64; 3]) -> f64 {
-        let cell = position.map(f64::floor);
-        let weight: [f64; 3] = std::array::from_fn(|a| smooth(position[a] - cell[a]));
-        let cell = cell.map(|n| n as i64);
+        // Without SSE4.1 `f64::floor` is a call, and this runs for every voxel.
+        let cell = position.map(|v| v as i64 - i64::from(v < (v as i64) as f64));
+        let weight: [f64; 3] = std::array::from_fn(|a| smooth(position[a] - cell[a] as f64));
         let along = |x: usize, y: usize| {
             let at = |z: i64| self.lattice([cell[0] + x as i64, cell[1] + y as i64, cell[2] + z]);
             mix(at(0), at(1), weight[2])
@@ -44,14 +44,11 @@ impl Noise {
 
     /// The value of one lattice point, uniform in -1..1.
     fn lattice(&self, cell: [i64; 3]) -> f64 {
-        let mut state = self.seed;
-        for (n, prime) in cell.into_iter().zip([
-            0x9E37_79B9_7F4A_7C15,
-            0xC2B2_AE3D_27D4_EB4F,
-            0x1656_67B1_9E37_79F9,
-        ]) {
-            state = scramble(state ^ (n as u64).wrapping_mul(prime));
-        }
+        let primes = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
+        let mixed = cell.into_iter().zip(primes).fold(self.seed, |state, (n, prime)| {
+            state.rotate_left(21).wrapping_add((n as u64).wrapping_mul(prime))
+        });
+        let state = scramble(mixed);
         unit(state)
     }
 }
