@@ -11,6 +11,7 @@ use crate::inference::Models;
 use crate::screening::{DecisionPolicy, Screener};
 
 pub mod check_config;
+pub mod phantom;
 pub mod prepare;
 mod progress;
 pub mod run;
@@ -36,6 +37,7 @@ enum Command {
     Run(run::RunArgs),
     Screen(screen::ScreenArgs),
     CheckConfig(check_config::CheckConfigArgs),
+    Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
 }
 
@@ -58,6 +60,7 @@ impl Cli {
             Command::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Screen(args) => screen::run(&args),
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
         }
     }

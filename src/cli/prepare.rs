@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 
 use super::progress;
 use crate::evaluation::case::LabelledCase;
+use crate::evaluation::cohort::{Cohort, CohortRow};
 use crate::evaluation::openkbp;
 use crate::evaluation::tensors::{Example, drawn_example, localizer_example, plain_example};
 use crate::units::Side;
@@ -18,6 +20,7 @@ use crate::units::Side;
 ///
 /// COHORT is a folder made by `parotidd phantom --cohort`, or the OpenKBP planning CTs. Under --out come
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
+/// OpenKBP's cases keep their own split; those of other cohorts are all `train`.
 #[derive(Debug, Args)]
 pub struct PrepareArgs {
     /// Folder with the labelled cases
@@ -79,15 +82,27 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
     )
 }
 
-fn sources(cohort: &Path) -> Result<Vec<Source>> {
-    let entries = openkbp::read_index(cohort)?;
-    let to_source = |entry: openkbp::OpenKbpEntry| Source {
-        name: entry.patient.clone(),
-        split: entry.split.clone(),
-        origin: "openkbp",
-        read: Box::new(move || Ok(entry.read()?.into())),
+fn sources(folder: &Path) -> Result<Vec<Source>> {
+    if openkbp::is_openkbp(folder) {
+        let to_source = |entry: openkbp::OpenKbpEntry| Source {
+            name: entry.patient.clone(),
+            split: entry.split.clone(),
+            origin: "openkbp",
+            read: Box::new(move || Ok(entry.read()?.into())),
+        };
+        return Ok(openkbp::read_index(folder)?.into_iter().map(to_source).collect());
+    }
+    let cohort = Arc::new(Cohort::open(folder)?);
+    let to_source = |row: &CohortRow| {
+        let (cohort, row) = (Arc::clone(&cohort), row.clone());
+        Source {
+            name: row.case.clone(),
+            split: "train".into(),
+            origin: if row.seed.is_some() { "phantom" } else { "cohort" },
+            read: Box::new(move || Ok(cohort.load(&row)?.into())),
+        }
     };
-    Ok(entries.into_iter().map(to_source).collect())
+    Ok(cohort.rows().iter().map(to_source).collect())
 }
 
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! One labelled case, wherever it came from.
 
+use super::cohort::CohortCase;
 use super::openkbp::OpenKbpCase;
 use crate::imaging::{Mask, Volume};
 use crate::units::{Hounsfield, Side};
@@ -27,6 +28,13 @@ impl From<OpenKbpCase> for LabelledCase {
             masses: Vec::new(),
             target_overlap,
         }
+    }
+}
+
+impl From<CohortCase> for LabelledCase {
+    fn from(case: CohortCase) -> Self {
+        let CohortCase { volume, glands, masses, .. } = case;
+        Self { volume, glands, masses, target_overlap: [0.0; 2] }
     }
 }
 

@@ -3,4 +3,5 @@
 pub mod case;
 pub mod cohort;
 pub mod openkbp;
+pub mod phantom_files;
 pub mod tensors;

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::cohort::TRUTH;
-use crate::dicom::ct_series_writer::{CtEncoding, CtSeriesHeader, WriteError, write_ct_series};
 use crate::dicom::attributes::PatientStudy;
+use crate::dicom::ct_series_writer::{CtEncoding, CtSeriesHeader, WriteError, write_ct_series};
 use crate::dicom::segmentation::{
     Algorithm, AlgorithmKind, Segment, SegmentKind, SegmentationHeader, SourceSeries,
     write_segmentation,
