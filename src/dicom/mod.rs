@@ -3,6 +3,7 @@
 pub mod attributes;
 mod codes;
 pub mod ct_image;
+pub mod ct_pixels;
 pub mod ct_series_writer;
 mod dataset_scan;
 pub mod dimse;

@@ -13,7 +13,8 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::dicom::ct_image::{CtImageError, same_pixels};
+use crate::dicom::ct_image::CtImageError;
+use crate::dicom::ct_pixels::same_pixels;
 use crate::dicom::segmentation::SegmentKind;
 use crate::dicom::segmentation_reader::{ReadSegment, SegmentationError, read_segmentation};
 use crate::error::{Dispose, Disposition};

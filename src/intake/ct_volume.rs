@@ -18,7 +18,8 @@ use rayon::prelude::*;
 
 use super::eligibility;
 use super::spacing::{Line, check_gaps, fit_line, is_same_position};
-use crate::dicom::ct_image::{CtImage, CtImageError, ImagePlane, decode_pixels};
+use crate::dicom::ct_image::{CtImage, CtImageError, ImagePlane};
+use crate::dicom::ct_pixels::decode_pixels;
 use crate::dicom::uid::SopInstanceUid;
 use crate::error::{Dispose, Disposition};
 use crate::imaging::geometry::{cross, dot};

@@ -8,7 +8,8 @@ use dicom_core::{DataElement, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject, open_file};
 use parotidd::dicom::attributes::PatientStudy;
-use parotidd::dicom::ct_image::{CtImage, decode_pixels, read_images, same_pixels};
+use parotidd::dicom::ct_image::{CtImage, read_images};
+use parotidd::dicom::ct_pixels::{decode_pixels, same_pixels};
 use parotidd::dicom::ct_series_writer::{CtEncoding, CtSeriesHeader, write_ct_series};
 use parotidd::dicom::uid::derived_uid;
 use parotidd::imaging::{Geometry, PatientPoint, Volume};
@@ -154,6 +155,30 @@ fn a_volume_survives_each_encoding() {
     check(CtEncoding { slope: 0.5, bits_stored: 13, ..plain });
     check(CtEncoding { signed: true, bits_stored: 16, padding: Some(-2000), ..plain });
     check(CtEncoding { bits_stored: 16, padding: Some(63536), implicit_vr: true, ..plain });
+}
+
+#[test]
+fn big_endian_and_bare_data_sets_are_read() {
+    let series = Series::new();
+    let path = &series.paths[5];
+    let decode = || {
+        let image = read_images(path).unwrap().remove(0);
+        let mut out = vec![Hounsfield::AIR; 20 * 24];
+        decode_pixels(&image, &mut out).unwrap();
+        out
+    };
+    let expected = decode();
+    let object = open_file(path).unwrap().into_inner();
+    for syntax in ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"] {
+        let meta = FileMetaTableBuilder::new().transfer_syntax(syntax);
+        let file = object.clone().with_meta(meta).unwrap();
+        file.write_to_file(path).unwrap();
+        assert!(decode() == expected, "{syntax}");
+        let mut bare = Vec::new();
+        file.write_dataset(&mut bare).unwrap();
+        fs::write(path, bare).unwrap();
+        assert!(decode() == expected, "{syntax} without meta group");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use dicom_core::{DataElement, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::open_file;
 use parotidd::dicom::attributes::PatientStudy;
-use parotidd::dicom::ct_image::same_pixels;
+use parotidd::dicom::ct_pixels::same_pixels;
 use parotidd::dicom::ct_series_writer::{CtEncoding, write_ct_series};
 use parotidd::dicom::segmentation::{
     Algorithm, AlgorithmKind, Segment, SegmentKind, SegmentationHeader, SourceSeries,
