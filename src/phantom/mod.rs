@@ -36,7 +36,8 @@ use scene::{Sampling, Scene, side_index};
 /// What decides a phantom; everything else follows from the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhantomSpec {
-    /// One patient a seed: the anatomy is the same for any site, protocol and tumour.
+    /// One patient a seed: the anatomy is the same at any site and for any protocol. With a mass
+    /// there are no mimics; where exactly a mass is centred depends on the grid.
     pub seed: u64,
     /// Where it is scanned.
     pub site: Site,

@@ -52,9 +52,9 @@ pub(super) struct Mimic {
 impl Person {
     pub(super) fn sample(rng: &mut impl Rng, with_mimics: bool) -> Self {
         let age: f64 = rng.random_range(0.0..1.0);
-        let fat = (0.08 + 0.42 * age + rng.random_range(-0.1..0.25_f64)).clamp(0.03, 0.78);
+        let fat = (0.10 + 0.44 * age + rng.random_range(-0.1..0.25_f64)).clamp(0.03, 0.78);
         let gland_fat = [0; 2].map(|_| (fat + rng.random_range(-0.04..0.04_f64)).max(0.0));
-        let size: f64 = rng.random_range(0.95..1.14);
+        let size: f64 = rng.random_range(0.88..1.06);
         let contrast = rng.random_bool(0.6);
         let metal_share = if rng.random_bool(0.4) { rng.random_range(0.05..0.35) } else { 0.0 };
         let lost_share: f64 = age * rng.random_range(0.0..0.6);

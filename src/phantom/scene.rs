@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "pixel counts are far below 2^52, HU fit into f32"
 )]
@@ -16,8 +17,8 @@ use crate::imaging::geometry::norm;
 use crate::imaging::{Geometry, Mask, Volume};
 use crate::units::{Hounsfield, Side};
 
-/// Side of the squares of pixels that share one list of solids.
-const TILE: usize = 12;
+/// Side of the squares that share one list of solids, mm.
+const TILE_MM: f64 = 6.0;
 /// What is not reached by any solid.
 const AIR_HU: f64 = -1000.0;
 /// Skin and fat over muscles and glands, at least.
@@ -219,12 +220,14 @@ impl Scene {
             .map(|n| z + (f64::from(n) + 0.5 - n_sub / 2.0) * sub_mm)
             .map(|z| (z, frame.level(z)))
             .collect();
+        let pixel_mm = spacing[1].max(spacing[2]);
+        let tile = (TILE_MM / pixel_mm).round().max(2.0) as usize;
         // A tile's half diagonal, with room for what the head's frame stretches.
-        let reach = 1.25 * 0.71 * TILE as f64 * spacing[1].max(spacing[2]) + width;
-        for top in (0..n_rows).step_by(TILE) {
-            for start in (0..n_columns).step_by(TILE) {
-                let rows = top..(top + TILE).min(n_rows);
-                let columns = start..(start + TILE).min(n_columns);
+        let reach = 1.25 * 0.71 * tile as f64 * pixel_mm + width;
+        for top in (0..n_rows).step_by(tile) {
+            for start in (0..n_columns).step_by(tile) {
+                let rows = top..(top + tile).min(n_rows);
+                let columns = start..(start + tile).min(n_columns);
                 let middle = [(rows.start + rows.end - 1), (columns.start + columns.end - 1)];
                 let middle = middle.map(|n| n as f64 / 2.0);
                 let lists: Vec<Near<'_>> = levels
