@@ -1,7 +1,8 @@
 """Tensors written by `parotidd prepare`, and windows drawn from them.
 
-`DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code that
-inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row, column]`.
+`DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code
+that inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row,
+column]`.
 """
 
 import csv
@@ -65,8 +66,8 @@ def read_index(folder: Path) -> list[Case]:
 def labelled(cases: list[Case]) -> list[Case]:
     """Leaves out real localizer cases without two outlined glands.
 
-    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be wrong.
-    A phantom's truth is complete.
+    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be
+    wrong. A phantom's truth is complete.
     """
     return [case for case in cases if case.source == "phantom" or _n_outlined(case) > 1]
 

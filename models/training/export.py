@@ -1,8 +1,8 @@
-"""Exports a checkpoint: `python -m training.export --task localizer --tensors DIR --work DIR --out DIR`.
+"""Exports a checkpoint: `python -m training.export --task T --tensors DIR --work DIR --out DIR`.
 
-Writes the quantized `<task>.onnx` and its manifest, and `<task>.f32.onnx` into the work folder; checks
-that the graph equals the PyTorch network, and measures what quantization changes. `--golden DIR` also
-writes a small input and the file's answer, for the parity test.
+Writes the quantized `<task>.onnx` and its manifest, and `<task>.f32.onnx` into the work folder;
+checks that the graph equals the PyTorch network, and measures what quantization changes.
+`--golden DIR` also writes a small input and the file's answer, for the parity test.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Trains one stage: `python -m training.train --task localizer --tensors DIR --work DIR --minutes 60`.
+"""Trains one stage: `python -m training.train --task T --tensors DIR --work DIR --minutes 60`.
 
 The same command goes on where it stopped. The work folder holds `checkpoint.pt`, `loss.csv`,
 `figures.csv` and `curve.png`.

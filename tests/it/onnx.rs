@@ -58,11 +58,13 @@ fn n_parameters(node: &NodeProto, stored: &TensorProto) -> usize {
     } else {
         // On the coarse grid two of three taps see the same voxel, and each such axis has two phases.
         assert!(axes.clone().all(|(&stored, &trained)| stored == trained.min(2)), "{}", node.name);
-        assert_eq!(phases, axes.map(|(&stored, _)| stored).product(), "{}", node.name);
+        assert_eq!(phases, axes.map(|(&stored, _)| stored).product::<usize>(), "{}", node.name);
     }
     assert_eq!(dims[0] % phases, 0);
     let n_out = dims[0] / phases;
-    n_out * dims[1] * kernel.iter().product::<usize>() + n_out + if batch_norm { 4 * n_out } else { 0 }
+    n_out * dims[1] * kernel.iter().product::<usize>()
+        + n_out
+        + if batch_norm { 4 * n_out } else { 0 }
 }
 
 #[test]
@@ -94,7 +96,8 @@ fn weights_and_activations_are_eight_bit() {
     const INT8: i32 = 3;
     for stage in STAGES {
         let graph = read_onnx(stage).graph.unwrap();
-        let n_weights = graph.initializer.iter().filter(|t| t.data_type == INT8 && t.dims.len() == 5);
+        let n_weights =
+            graph.initializer.iter().filter(|t| t.data_type == INT8 && t.dims.len() == 5);
         assert_eq!(n_weights.count(), N_CONVOLUTIONS, "{stage}");
         let n_rounded = graph.node.iter().filter(|node| node.op_type == "QuantizeLinear").count();
         assert_eq!(n_rounded, N_CONVOLUTIONS, "{stage}: each convolution's input is rounded once");
