@@ -38,8 +38,17 @@ class Case:
         return np.load(self.input, mmap_mode="r"), np.load(self.target, mmap_mode="r")
 
 
-def read_index(folder: Path) -> list[Case]:
-    """Every case of one stage, in the file's order; patients never cross splits."""
+def read_indices(folders: list[Path], task: Task) -> list[Case]:
+    """Every case of one stage in all folders, in order; patients never cross splits."""
+    cases = [case for folder in folders for case in _read_index(folder / task.name)]
+    split_of: dict[str, str] = {}
+    for case in cases:
+        if split_of.setdefault(case.patient, case.split) != case.split:
+            raise ValueError(f"patient {case.patient} is in two splits")
+    return cases
+
+
+def _read_index(folder: Path) -> list[Case]:
     cases = []
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -56,10 +65,6 @@ def read_index(folder: Path) -> list[Case]:
                     target=folder / row["target"],
                 )
             )
-    split_of: dict[str, str] = {}
-    for case in cases:
-        if split_of.setdefault(case.patient, case.split) != case.split:
-            raise ValueError(f"patient {case.patient} is in two splits")
     return cases
 
 

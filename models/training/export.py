@@ -16,7 +16,7 @@ import torch
 from . import manifest, quantize, smoke, validate
 from .augment import AIR, cut_window
 from .checkpoint import exported
-from .data import Case, read_index
+from .data import Case, read_indices
 from .graph import build
 from .network import Network, layers
 from .tasks import TASKS, Task
@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
-    parser.add_argument("--tensors", type=Path, required=True)
+    parser.add_argument("--tensors", type=Path, required=True, nargs="+")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
@@ -105,7 +105,7 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
     task = TASKS[options.task]
-    cases = read_index(options.tensors / task.name)
+    cases = read_indices(options.tensors, task)
     train = [case for case in cases if case.split == "train"]
     network, run = exported(options.work / "checkpoint.pt")
 

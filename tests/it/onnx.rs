@@ -144,7 +144,6 @@ fn tract_answers_as_onnxruntime_does_and_the_same_each_time() {
             .collect();
         let largest = differences.iter().copied().fold(0.0, f32::max);
         let mean = differences.iter().sum::<f32>() / differences.len() as f32;
-        println!("{stage}: tract and onnxruntime differ by at most {largest}, on average {mean}");
         assert!(largest <= PARITY_MAX && mean <= PARITY_MEAN, "{stage}: {largest}, {mean}");
 
         std::thread::scope(|scope| {
