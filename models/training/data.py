@@ -68,17 +68,24 @@ def _read_index(folder: Path) -> list[Case]:
     return cases
 
 
-def labelled(cases: list[Case]) -> list[Case]:
-    """Leaves out real localizer cases without two outlined glands.
+def training_cases(task: Task, cases: list[Case]) -> list[Case]:
+    """The cases that may be learnt from.
 
-    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be
-    wrong. A phantom's truth is complete.
+    A gland that nobody outlined on a real CT may well be there, and one inside a radiotherapy
+    target may be ill; teaching the opposite would be wrong. A phantom's truth is complete.
     """
-    return [case for case in cases if case.source == "phantom" or _n_outlined(case) > 1]
+    keep = _is_outlined if task.input_shape is None else _is_certain
+    return [
+        case for case in cases if case.split == "train" and (case.source == "phantom" or keep(case))
+    ]
 
 
-def _n_outlined(case: Case) -> int:
-    return int(ndimage.label(np.load(case.target) >= 0.5)[1])
+def _is_outlined(case: Case) -> bool:
+    return int(ndimage.label(np.load(case.target) >= 0.5)[1]) > 1
+
+
+def _is_certain(case: Case) -> bool:
+    return case.positive or case.target_overlap <= TARGET_OVERLAP_MAX
 
 
 class Sampler:
@@ -89,8 +96,6 @@ class Sampler:
         self.rng = rng
         self.strata: dict[tuple[str, bool], list[Case]] = {}
         for case in cases:
-            if not case.positive and case.target_overlap > TARGET_OVERLAP_MAX:
-                continue
             self.strata.setdefault((case.source, case.positive), []).append(case)
         if not self.strata:
             raise ValueError("there is no training case")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from . import checkpoint, losses, validate
-from .data import Case, Sampler, labelled, read_indices
+from .data import Case, Sampler, read_indices, training_cases
 from .journal import Journal, draw
 from .tasks import TASKS, Task
 
@@ -113,9 +113,7 @@ def train(task: Task, options: argparse.Namespace) -> None:
     path = options.work / "checkpoint.pt"
     if path.exists():
         run.load(path)
-    train_cases = [case for case in cases if case.split == "train"]
-    if task.input_shape is None:
-        train_cases = labelled(train_cases)
+    train_cases = training_cases(task, cases)
     sampler = Sampler(task, train_cases, run.rng)
     held_out = [case for case in cases if case.split == "validation"]
     held_out = spread(held_out, options.validation_cases)

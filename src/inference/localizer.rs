@@ -64,7 +64,8 @@ impl Localizer {
         let hu = localizer_hu(volume).ok_or(LocalizeError::NoBody)?;
         let padded_shape = hu.shape().map(|side| side.next_multiple_of(SIDE_MULTIPLE));
         let padded = pad(&hu, padded_shape);
-        let probability = self.0.run(&padded, padded_shape).map_err(LocalizeError::Model)?;
+        let probability =
+            self.0.probabilities(&padded, padded_shape).map_err(LocalizeError::Model)?;
         let probability = Volume::new(*hu.geometry(), cut(&probability, padded_shape, hu.shape()))
             .expect("the cut has the shape of the grid");
         Ok(Heatmap { probability, hu })
