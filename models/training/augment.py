@@ -1,7 +1,7 @@
 """Random changes of place, sharpness and noise, made while training.
 
-Real CTs of the training set are coarse and phantoms are sharp, so sharpness, noise and grid vary for
-both until the network cannot learn resolution as a sign.
+Real CTs of the training set are coarse and phantoms are sharp, so sharpness, noise and grid vary
+for both until the network cannot learn resolution as a sign.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Tensors written by `parotidd prepare`, and windows drawn from them.
 
-`DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code that
-inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row, column]`.
+`DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code
+that inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row,
+column]`.
 """
 
 import csv
@@ -37,8 +38,17 @@ class Case:
         return np.load(self.input, mmap_mode="r"), np.load(self.target, mmap_mode="r")
 
 
-def read_index(folder: Path) -> list[Case]:
-    """Every case of one stage, in the file's order; patients never cross splits."""
+def read_indices(folders: list[Path], task: Task) -> list[Case]:
+    """Every case of one stage in all folders, in order; patients never cross splits."""
+    cases = [case for folder in folders for case in _read_index(folder / task.name)]
+    split_of: dict[str, str] = {}
+    for case in cases:
+        if split_of.setdefault(case.patient, case.split) != case.split:
+            raise ValueError(f"patient {case.patient} is in two splits")
+    return cases
+
+
+def _read_index(folder: Path) -> list[Case]:
     cases = []
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -55,24 +65,27 @@ def read_index(folder: Path) -> list[Case]:
                     target=folder / row["target"],
                 )
             )
-    split_of: dict[str, str] = {}
-    for case in cases:
-        if split_of.setdefault(case.patient, case.split) != case.split:
-            raise ValueError(f"patient {case.patient} is in two splits")
     return cases
 
 
-def labelled(cases: list[Case]) -> list[Case]:
-    """Leaves out real localizer cases without two outlined glands.
+def training_cases(task: Task, cases: list[Case]) -> list[Case]:
+    """The cases that may be learnt from.
 
-    A gland that nobody outlined on a real CT may well be there; teaching that it is not would be wrong.
-    A phantom's truth is complete.
+    A gland that nobody outlined on a real CT may well be there, and one inside a radiotherapy
+    target may be ill; teaching the opposite would be wrong. A phantom's truth is complete.
     """
-    return [case for case in cases if case.source == "phantom" or _n_outlined(case) > 1]
+    keep = _is_outlined if task.input_shape is None else _is_certain
+    return [
+        case for case in cases if case.split == "train" and (case.source == "phantom" or keep(case))
+    ]
 
 
-def _n_outlined(case: Case) -> int:
-    return int(ndimage.label(np.load(case.target) >= 0.5)[1])
+def _is_outlined(case: Case) -> bool:
+    return int(ndimage.label(np.load(case.target) >= 0.5)[1]) > 1
+
+
+def _is_certain(case: Case) -> bool:
+    return case.positive or case.target_overlap <= TARGET_OVERLAP_MAX
 
 
 class Sampler:
@@ -83,8 +96,6 @@ class Sampler:
         self.rng = rng
         self.strata: dict[tuple[str, bool], list[Case]] = {}
         for case in cases:
-            if not case.positive and case.target_overlap > TARGET_OVERLAP_MAX:
-                continue
             self.strata.setdefault((case.source, case.positive), []).append(case)
         if not self.strata:
             raise ValueError("there is no training case")

@@ -1,8 +1,8 @@
-"""Exports a checkpoint: `python -m training.export --task localizer --tensors DIR --work DIR --out DIR`.
+"""Exports a checkpoint: `python -m training.export --task T --tensors DIR --work DIR --out DIR`.
 
-Writes the quantized `<task>.onnx` and its manifest, and `<task>.f32.onnx` into the work folder; checks
-that the graph equals the PyTorch network, and measures what quantization changes. `--golden DIR` also
-writes a small input and the file's answer, for the parity test.
+Writes the quantized `<task>.onnx` and its manifest, and `<task>.f32.onnx` into the work folder;
+checks that the graph equals the PyTorch network, and measures what quantization changes.
+`--golden DIR` also writes a small input and the file's answer, for the parity test.
 """
 
 import argparse
@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from scipy import ndimage
 
-from . import manifest, quantize, smoke, validate
+from . import manifest, quantize, validate
 from .augment import AIR, cut_window
 from .checkpoint import exported
-from .data import Case, read_index
+from .data import Case, read_indices, training_cases
 from .graph import build
 from .network import Network, layers
 from .tasks import TASKS, Task
@@ -33,7 +34,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
-    parser.add_argument("--tensors", type=Path, required=True)
+    parser.add_argument("--tensors", type=Path, required=True, nargs="+")
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
@@ -91,9 +92,9 @@ def cohorts(cases: list[Case], n: int) -> dict[str, list[Case]]:
 
 def write_golden(folder: Path, task: Task, model: onnx.ModelProto) -> None:
     """A small made-up input (no patient's) and the answer of onnxruntime."""
-    volume, _ = smoke.pair(task, np.random.default_rng(0), positive=True)
-    start = (np.array(volume.shape) - np.array(GOLDEN_SHAPE)) // 2
-    volume = cut_window(volume, start, GOLDEN_SHAPE, AIR)
+    noise = np.random.default_rng(0).standard_normal(GOLDEN_SHAPE, dtype=np.float32)
+    clouds = ndimage.gaussian_filter(noise, 2.5)
+    volume = np.clip(clouds / clouds.std() * 0.5 - 0.2, -1.0, 1.0).astype(np.float32)
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{task.name}_input.npy", volume)
     logits = quantize.run(quantize.session(model), volume)
@@ -105,8 +106,8 @@ def main() -> None:
     options = arguments()
     torch.set_num_threads(1)
     task = TASKS[options.task]
-    cases = read_index(options.tensors / task.name)
-    train = [case for case in cases if case.split == "train"]
+    cases = read_indices(options.tensors, task)
+    train = training_cases(task, cases)
     network, run = exported(options.work / "checkpoint.pt")
 
     exact = build(list(layers(network)))

@@ -3,8 +3,9 @@
 Batch normalization is folded into the convolutions; each decoder convolution is in sub-pixel form
 (`subpixel`). Input `volume` and output `logits` are `[1, 1, d, h, w]`; sides are multiples of 16.
 
-A quantized graph has QuantizeLinear and DequantizeLinear on the input of each convolution (unsigned 8
-bit; zero point 0 after ReLU) and signed 8 bit weights, one scale an output channel, no zero point.
+A quantized graph has QuantizeLinear and DequantizeLinear on the input of each convolution (unsigned
+8 bit; zero point 0 after ReLU) and signed 8 bit weights, one scale an output channel, no zero
+point.
 """
 
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ def write(
     training: dict[str, object],
     figures: dict[str, dict[str, float]],
 ) -> None:
-    """Writes `<model>.toml`. `figures` is a table a cohort; a figure that is not a number is left out."""
+    """Writes `<model>.toml`. `figures` is a table a cohort; what is not a number is left out."""
     rows = {
         "name": f"parotidd-{task.name}",
         "version": version,

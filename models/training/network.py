@@ -1,10 +1,10 @@
 """The one network of both stages: 15 convolutions, 578,089 parameters.
 
-Five levels of 8, 24, 24, 64, 64 channels; kernels 3x3x3, but 1x3x3 at the second level, its decoder
-convolution included. The encoder has two convolutions a level, the first of each level below the top
-strided 2 on all three axes. The decoder goes from deep to shallow: nearest upsampling x2, one
-convolution to that level's channels, then the encoder's output of that level is added. Batch
-normalization and ReLU follow every convolution but the 1x1x1 head.
+Five levels of 8, 24, 24, 64, 64 channels; kernels 3x3x3, but 1x3x3 at the second level, its
+decoder convolution included. The encoder has two convolutions a level, the first of each level
+below the top strided 2 on all three axes. The decoder goes from deep to shallow: nearest upsampling
+x2, one convolution to that level's channels, then the encoder's output of that level is added.
+Batch normalization and ReLU follow every convolution but the 1x1x1 head.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """Nearest upsampling x2 and a convolution, rewritten as one convolution on the coarse grid.
 
-Of the 27 taps of a 3x3x3 kernel that looks at an upsampled tensor, several always see the same coarse
-voxel; for each of the eight places (phases) inside a coarse voxel their sum is one of 2x2x2 taps. So
-eight times the channels at an eighth of the voxels and 8 taps in place of 27 give the same numbers.
+Of the 27 taps of a 3x3x3 kernel that looks at an upsampled tensor, several always see the same
+coarse voxel; for each of the eight places (phases) inside a coarse voxel their sum is one of 2x2x2
+taps. So eight times the channels at an eighth of the voxels and 8 taps in place of 27 give the same
+numbers.
 Along one axis, with taps w0 w1 w2 and the coarse tensor padded by one:
 
     phase 0:  w0 x[i-1] + (w1+w2) x[i]         phase 1:  (w0+w1) x[i] + w2 x[i+1]

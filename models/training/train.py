@@ -1,11 +1,13 @@
-"""Trains one stage: `python -m training.train --task localizer --tensors DIR --work DIR --minutes 60`.
+"""Trains one stage: `python -m training.train --task T --tensors DIR --work DIR --minutes 60`.
 
-The same command goes on where it stopped. The work folder holds `checkpoint.pt`, `loss.csv`,
-`figures.csv` and `curve.png`.
+The same command goes on where it stopped; SIGTERM and SIGINT stop it after a step. The work folder
+holds `checkpoint.pt`, `loss.csv`, `figures.csv` and `curve.png`.
 """
 
 import argparse
 import math
+import signal
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 
 from . import checkpoint, losses, validate
-from .data import Case, Sampler, labelled, read_index
+from .data import Case, Sampler, read_indices, training_cases
 from .journal import Journal, draw
 from .tasks import TASKS, Task
 
@@ -31,7 +33,9 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=sorted(TASKS), required=True)
-    parser.add_argument("--tensors", type=Path, required=True, help="folder of `parotidd prepare`")
+    parser.add_argument(
+        "--tensors", type=Path, required=True, nargs="+", help="folders of `parotidd prepare`"
+    )
     parser.add_argument("--work", type=Path, required=True, help="checkpoint, logs, curve")
     parser.add_argument("--minutes", type=float, default=math.inf, help="training time in all")
     parser.add_argument("--steps", type=int, default=100_000, help="steps in all")
@@ -81,6 +85,14 @@ def step(run: checkpoint.Run, sampler: Sampler, rate: float) -> float:
     return float(loss.detach())
 
 
+def stopping() -> threading.Event:
+    """Set once somebody asks the process to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
 def done(run: checkpoint.Run, options: argparse.Namespace) -> float:
     """How much of the run is behind it, 0..1."""
     return max(run.step / options.steps, run.seconds / (60.0 * options.minutes))
@@ -96,14 +108,12 @@ def spread(cases: list[Case], n: int) -> list[Case]:
 def train(task: Task, options: argparse.Namespace) -> None:
     """Runs to the limit of minutes or steps, whichever comes first."""
     options.work.mkdir(parents=True, exist_ok=True)
-    cases = read_index(options.tensors / task.name)
+    cases = read_indices(options.tensors, task)
     run = checkpoint.start(options.seed, task.learning_rate)
     path = options.work / "checkpoint.pt"
     if path.exists():
         run.load(path)
-    train_cases = [case for case in cases if case.split == "train"]
-    if task.input_shape is None:
-        train_cases = labelled(train_cases)
+    train_cases = training_cases(task, cases)
     sampler = Sampler(task, train_cases, run.rng)
     held_out = [case for case in cases if case.split == "validation"]
     held_out = spread(held_out, options.validation_cases)
@@ -116,8 +126,9 @@ def train(task: Task, options: argparse.Namespace) -> None:
         draw(loss_log, figure_log, METRICS[task.name], options.work / "curve.png")
         print(f"step {run.step}, {run.seconds:.0f} s: {figures}", flush=True)
 
+    stop = stopping()
     saved, smooth = run.seconds, None
-    while (progress := done(run, options)) < 1.0:
+    while (progress := done(run, options)) < 1.0 and not stop.is_set():
         begun = time.monotonic()
         rate = learning_rate(task, progress)
         loss = step(run, sampler, rate)
@@ -132,7 +143,7 @@ def train(task: Task, options: argparse.Namespace) -> None:
             run.save(path)
             saved = run.seconds
     run.save(path)
-    if held_out:
+    if held_out and not stop.is_set():
         report()
 
 

@@ -68,9 +68,11 @@ pub fn plain_example(case: &LabelledCase, side: Side, margin: usize) -> Option<E
 #[must_use]
 pub fn drawn_example(case: &LabelledCase, side: Side, margin: usize, seed: u64) -> Option<Example> {
     let grid = crop_grid(case, side, margin)?;
-    let gland = case.glands[side as usize].as_ref()?.on_grid(&grid);
+    let gland = case.glands[side as usize].as_ref()?;
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let spec = TumorSpec::sample(&mut rng, &gland);
+    // From the gland in the whole head: where the middle is tells the deep lobe from the superficial.
+    let spec = TumorSpec::sample(&mut rng, gland);
+    let gland = gland.on_grid(&grid);
     let mut hu = segmenter_hu(&case.volume, &grid).map(|&v| Hounsfield::from_f32(v));
     let mass = draw_tumor(&mut hu, &gland, &spec);
     let drawn = hu.map(|v| v.to_f32());

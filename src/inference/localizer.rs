@@ -31,7 +31,7 @@ impl Localizer {
     /// When the network fails.
     pub fn localize(&self, hu: &Volume<f32>) -> Result<Volume<f32>, ModelError> {
         let padded_shape = hu.shape().map(|side| side.next_multiple_of(SIDE_MULTIPLE));
-        let probability = self.0.run(&pad(hu, padded_shape), padded_shape)?;
+        let probability = self.0.probabilities(&pad(hu, padded_shape), padded_shape)?;
         Ok(Volume::new(*hu.geometry(), cut(&probability, padded_shape, hu.shape()))
             .expect("the cut has the shape of the grid"))
     }

@@ -177,7 +177,7 @@ impl Model {
         self.plan(shape).map(|_| ())
     }
 
-    /// Probabilities of one input, both `[slice, row, column]`, column fastest.
+    /// Logits of one input, both `[slice, row, column]`, column fastest.
     ///
     /// The same input gives the same bytes, whatever else runs.
     ///
@@ -186,15 +186,24 @@ impl Model {
     ///
     /// # Panics
     /// When there are not as many values as the shape has voxels.
-    pub fn run(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
+    pub fn logits(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "one value a voxel");
         let plan = self.plan(shape)?;
-        let logits = infer(&plan, values, shape).map_err(|source| ModelError::Run {
+        infer(&plan, values, shape).map_err(|source| ModelError::Run {
             stage: self.stage.clone(),
             shape,
             source: source.into(),
-        })?;
-        Ok(logits.into_iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect())
+        })
+    }
+
+    /// Probabilities of one input: the logistic function of [`Model::logits`].
+    ///
+    /// # Errors
+    /// As [`Model::logits`].
+    pub fn probabilities(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
+        let mut values = self.logits(values, shape)?;
+        values.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+        Ok(values)
     }
 
     fn plan(&self, shape: [usize; 3]) -> Result<Plan, ModelError> {

@@ -63,7 +63,7 @@ impl Segmenter {
         let hu = segmenter_hu(volume, &grid);
         let values: Vec<f32> =
             hu.voxels().iter().map(|&hu| normalize(hu, SEGMENTER_WINDOW_HU)).collect();
-        let probability = Volume::new(grid, self.0.run(&values, SEGMENTER_SHAPE)?)
+        let probability = Volume::new(grid, self.0.probabilities(&values, SEGMENTER_SHAPE)?)
             .expect("the network answers each voxel");
         Ok(Segmentation { probability, hu })
     }

@@ -13,11 +13,14 @@ use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 const N_CONVOLUTIONS: usize = 15;
 const N_PARAMETERS: usize = 578_089;
 
-/// Largest difference of a probability between tract and onnxruntime on the same file. Both compute in
-/// f32 between roundings to 8 bits; where a value lies on the edge of two steps they may round apart.
-const PARITY_MAX: f32 = 0.02;
+/// Largest difference of a logit between tract and onnxruntime on the same file. Both compute in f32
+/// between roundings to 8 bits; where a value lies on the edge of two steps they may round apart. A
+/// change of 1e-6 in the input moves onnxruntime's own answer by 0.25 at most, 0.011 on average.
+const PARITY_MAX: f32 = 0.5;
 /// The same on average over voxels.
-const PARITY_MEAN: f32 = 2e-4;
+const PARITY_MEAN: f32 = 0.03;
+/// Least standard deviation of the golden logits: a flat answer would compare nothing.
+const GOLDEN_DEVIATION_MIN: f32 = 0.5;
 
 const STAGES: [&str; 2] = ["localizer", "segmenter"];
 
@@ -136,20 +139,17 @@ fn tract_answers_as_onnxruntime_does_and_the_same_each_time() {
         let [input, logits] = golden(stage);
         let shape: [usize; 3] = input.shape().try_into().unwrap();
         let values: Vec<f32> = input.iter().copied().collect();
-        let answer = model.run(&values, shape).unwrap();
-        let differences: Vec<f32> = answer
-            .iter()
-            .zip(&logits)
-            .map(|(probability, logit)| (probability - 1.0 / (1.0 + (-logit).exp())).abs())
-            .collect();
+        assert!(logits.std(0.0) > GOLDEN_DEVIATION_MIN, "{stage}: the golden answer is flat");
+        let answer = model.logits(&values, shape).unwrap();
+        let differences: Vec<f32> =
+            answer.iter().zip(&logits).map(|(ours, golden)| (ours - golden).abs()).collect();
         let largest = differences.iter().copied().fold(0.0, f32::max);
         let mean = differences.iter().sum::<f32>() / differences.len() as f32;
-        println!("{stage}: tract and onnxruntime differ by at most {largest}, on average {mean}");
         assert!(largest <= PARITY_MAX && mean <= PARITY_MEAN, "{stage}: {largest}, {mean}");
 
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                scope.spawn(|| assert_eq!(model.run(&values, shape).unwrap(), answer));
+                scope.spawn(|| assert_eq!(model.logits(&values, shape).unwrap(), answer));
             }
         });
     }
@@ -158,5 +158,5 @@ fn tract_answers_as_onnxruntime_does_and_the_same_each_time() {
 #[test]
 fn shapes_that_are_no_multiple_of_sixteen_are_an_error() {
     let model = Model::load(&folder("models"), "localizer").unwrap();
-    assert!(model.run(&vec![0.0; 17 * 16 * 16], [17, 16, 16]).is_err());
+    assert!(model.logits(&vec![0.0; 17 * 16 * 16], [17, 16, 16]).is_err());
 }
