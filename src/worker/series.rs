@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::dicom::ct_image::{CtImage, same_pixels};
+use crate::dicom::ct_image::CtImage;
+use crate::dicom::ct_pixels::same_pixels;
 use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::error::Chain;
 use crate::imaging::Volume;
