@@ -11,6 +11,7 @@ use crate::inference::Models;
 use crate::screening::{DecisionPolicy, Screener};
 
 pub mod check_config;
+pub mod demo;
 pub mod phantom;
 pub mod prepare;
 mod progress;
@@ -36,6 +37,7 @@ pub struct Cli {
 enum Command {
     Run(run::RunArgs),
     Screen(screen::ScreenArgs),
+    Demo(demo::DemoArgs),
     CheckConfig(check_config::CheckConfigArgs),
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
@@ -59,6 +61,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Screen(args) => screen::run(&args),
+            Command::Demo(args) => demo::run(&args),
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),

@@ -74,6 +74,18 @@ pub enum TumorArg {
     None,
 }
 
+impl TumorArg {
+    /// The side, if there is a mass.
+    #[must_use]
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::Left => Some(Side::Left),
+            Self::Right => Some(Side::Right),
+            Self::None => None,
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -116,11 +128,7 @@ fn spec(args: &PhantomArgs) -> PhantomSpec {
             ProtocolArg::Neck => Protocol::Neck,
             ProtocolArg::Head => Protocol::Head,
         },
-        tumor: match args.tumor {
-            TumorArg::Left => Some(Side::Left),
-            TumorArg::Right => Some(Side::Right),
-            TumorArg::None => None,
-        },
+        tumor: args.tumor.side(),
     }
 }
 
