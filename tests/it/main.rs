@@ -12,6 +12,7 @@ mod display;
 mod intake;
 mod onnx;
 mod outbox;
+mod real_ct;
 mod segmentation;
 mod tidy;
 mod units;
