@@ -87,9 +87,9 @@ fn locate(entry: &OpenKbpEntry) -> Vec<Gland> {
                 patient: entry.patient.clone(),
                 side,
                 error_mm: found.map(|found| found.distance(truth)),
-                is_swapped: found.zip(other).is_some_and(|(found, other)| {
-                    found.distance(other) < found.distance(truth)
-                }),
+                is_swapped: found
+                    .zip(other)
+                    .is_some_and(|(found, other)| found.distance(other) < found.distance(truth)),
             })
         })
         .collect()
