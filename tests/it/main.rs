@@ -7,11 +7,13 @@
     reason = "tests use small numbers"
 )]
 
+mod cli;
 mod cohort;
 mod display;
 mod intake;
 mod onnx;
 mod outbox;
+mod results;
 mod segmentation;
 mod tidy;
 mod units;
