@@ -12,6 +12,7 @@ use super::Cli;
 ///
 /// For example: parotidd completions bash > /usr/share/bash-completion/completions/parotidd
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct CompletionsArgs {
     /// Which shell
     #[arg(value_enum)]

@@ -28,24 +28,36 @@ pub const EXIT_BAD_CONFIGURATION: u8 = 64;
 /// No usable input (sysexits.h, `EX_DATAERR`).
 pub const EXIT_NO_USABLE_INPUT: u8 = 65;
 
-/// What the manual says below everything else.
-const AFTER_HELP: &str = "\
-Exit codes:
-  0   done
-  1   failed; standard error says why
-  2   wrong arguments
-  64  bad settings; the service manager does not start it again
-  65  no usable input; standard error gives a reason for each series or file
+/// How the program ends, and what it means.
+const EXIT_CODES: [(u8, &str); 5] = [
+    (0, "done"),
+    (1, "failed; standard error says why"),
+    (2, "wrong arguments"),
+    (EXIT_BAD_CONFIGURATION, "bad settings; the service manager does not start it again"),
+    (
+        EXIT_NO_USABLE_INPUT,
+        "no usable input; standard error has the reason for each series or file",
+    ),
+];
 
-Standard output carries only the result; progress and logs go to standard error. RUST_LOG sets what is
-logged, for example RUST_LOG=info.";
+/// Where the output goes.
+const STREAMS: &str =
+    "Standard output carries only the result; progress and logs go to standard error.
+RUST_LOG sets what is logged, for example RUST_LOG=info.";
+
+/// What `--help` says below everything else.
+fn after_help() -> String {
+    let codes: String =
+        EXIT_CODES.iter().map(|(code, means)| format!("  {code:<3} {means}\n")).collect();
+    format!("Exit codes:\n{codes}\n{STREAMS}")
+}
 
 /// Screens head and neck CT for parotid tumours beside the scanner
 ///
 /// Receives CT over DICOM, looks for a mass in each parotid gland with two neural networks, and says
 /// flagged, not flagged, or not assessable with a reason. Not a medical device; not for diagnostic use.
 #[derive(Debug, Parser)]
-#[command(name = "parotidd", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "parotidd", version, verbatim_doc_comment, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -17,6 +17,7 @@ use crate::limits::{PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN};
 ///
 /// For documents, and to see what a display of another size will show.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct RenderArgs {
     /// Which view
     #[arg(value_parser = PossibleValuesParser::new(samples::names()), required_unless_present = "all")]

@@ -28,6 +28,7 @@ use crate::worker::series::{Analysis, SeriesIdentity};
 /// with the patient and study of its source, where there is a mass. A structured report (sr.dcm) is
 /// not in this version.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct ScreenArgs {
     /// DICOM files, or folders of them
     #[arg(required = true)]

@@ -38,6 +38,7 @@ const SIZE: Overrides =
 /// Prints a line for each check and ends with 1 when one failed. Works in a folder of its own under
 /// data_dir, which it removes; the daemon may be running.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct SelfTestArgs {
     /// Settings (TOML) to check with
     #[arg(long, value_name = "FILE")]

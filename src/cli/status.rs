@@ -25,6 +25,7 @@ const SCHEMA: &str = "parotidd.status/1";
 /// Reads the database in data_dir and changes nothing; the daemon may be running. Ends with 1 when
 /// there is no database yet.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct StatusArgs {
     /// Settings (TOML) that name the data folder
     #[arg(long, value_name = "FILE")]

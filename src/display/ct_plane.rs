@@ -17,8 +17,8 @@ use crate::units::Hounsfield;
 
 /// Soft tissue: window centre and width in HU.
 pub(super) const WINDOW_HU: (f32, f32) = (40.0, 350.0);
-/// How far an outline is smoothed, mm: half a voxel of the segmenter's grid.
-const SMOOTH_MM: f64 = 0.6;
+/// How far an outline is smoothed, mm: a voxel of the segmenter's grid, so that its steps do not show.
+const SMOOTH_MM: f64 = 1.0;
 /// Width of a contour, pixels.
 const CONTOUR_PX: f32 = 1.6;
 
@@ -138,6 +138,8 @@ pub(super) fn body_center(volume: &Volume<Hounsfield>, near: PatientPoint) -> Pa
 
 #[cfg(test)]
 mod tests {
+    use embedded_graphics::pixelcolor::RgbColor;
+
     use super::*;
     use crate::imaging::Geometry;
 
@@ -185,7 +187,7 @@ mod tests {
         pane().draw_contour(&mut canvas, &mask, Rgb888::new(255, 255, 255));
         let mut n_inked = 0.0_f64;
         for (at, _, _) in pane().pixels() {
-            let ink = canvas.pixel(at).unwrap().storage();
+            let ink = canvas.pixel(at).unwrap().g();
             if ink > 0 {
                 let offset = at - Point::new(30, 40);
                 let radius_mm = f64::from(offset.x).hypot(f64::from(offset.y)) * 0.5;

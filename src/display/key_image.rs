@@ -22,6 +22,7 @@
 )]
 
 use embedded_graphics::Drawable;
+use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::primitives::{Line, Primitive, PrimitiveStyle, Rectangle};
@@ -68,6 +69,10 @@ pub fn key_image(
     let center = on_slice(volume, center);
     let [whole, close, bare] = panes(volume, center);
     let mut canvas = Canvas::new(PICTURE, Rgb888::BLACK);
+    // What the panes leave free of it are the lines between them.
+    let panes_area = Rectangle::new(Point::zero(), Size::new(PICTURE.width, WHOLE_PX));
+    // A canvas cannot fail: its error has no value.
+    let _ = canvas.fill_solid(&panes_area, theme::OUTLINE);
     for pane in [whole, close, bare] {
         pane.draw_ct(&mut canvas, volume);
     }
@@ -216,7 +221,7 @@ fn headline(report: &ScreeningReport, gland: &GlandReport) -> String {
             "{name}: mass of {:.1}{NO_BREAK_SPACE}cm³, longest diameter {:.0}{NO_BREAK_SPACE}mm",
             mass.volume_cm3.0, mass.longest_diameter_mm.0
         ),
-        (None, Some(reason)) => format!("{name}: not assessable ({})", reason.code()),
+        (None, Some(_)) => format!("{name}: not assessable"),
         (None, None) => format!("{name}: no mass outlined"),
     }
 }

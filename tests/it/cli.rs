@@ -26,7 +26,7 @@ fn settings(folder: &Path) -> String {
 #[test]
 fn every_command_explains_itself() {
     let help = stdout(&parotidd(&["--help"]));
-    for part in ["not for diagnostic use", "Exit codes", "65  no usable input"] {
+    for part in ["not for diagnostic use", "Exit codes", "65  no usable input", "flagged"] {
         assert!(help.contains(part), "{part}\n{help}");
     }
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -45,7 +45,7 @@ fn every_command_explains_itself() {
 #[test]
 fn the_manual_has_a_page_for_each_command() {
     let page = stdout(&parotidd(&["man"]));
-    assert!(page.contains(".TH") && page.contains("Exit codes"), "{page}");
+    assert!(page.contains(".TH") && page.contains("EXIT STATUS"), "{page}");
     let folder = tempfile::tempdir().unwrap();
     let pages = folder.path().join("man1");
     assert!(parotidd(&["man", "--out", pages.to_str().unwrap()]).status.success());
@@ -144,4 +144,48 @@ fn a_self_test_that_fails_says_what_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1));
     let lines = stdout(&output);
     assert!(lines.contains("failed  models: ") && lines.contains("ok      spool: "), "{lines}");
+}
+
+#[test]
+fn a_screening_writes_what_its_report_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let [series, out] = ["series", "out"].map(|name| folder.path().join(name));
+    let [series, out] = [&series, &out].map(|path| path.to_str().unwrap());
+    let size = ["--matrix", "128", "--slices", "36", "--spacing", "4"];
+    let phantom = ["phantom", "--seed", "7", "--tumor", "left", "--out", series];
+    assert!(parotidd(&[&phantom[..], &size].concat()).status.success());
+    let screened = parotidd(&["screen", series, "--out", out]);
+    assert!(screened.status.success(), "{}", stderr(&screened));
+    let report: serde_json::Value = serde_json::from_slice(&screened.stdout).unwrap();
+    let written = Path::new(out).join(report["series_instance_uid"].as_str().unwrap());
+    let kept: serde_json::Value =
+        serde_json::from_slice(&fs::read(written.join("report.json")).unwrap()).unwrap();
+    assert_eq!(kept, report);
+    for gland in report["glands"].as_array().unwrap() {
+        let picture = written.join(format!("key-{}.png", gland["side"].as_str().unwrap()));
+        assert_eq!(picture.exists(), !gland["center_mm"].is_null(), "{gland}");
+    }
+    let candidates = report["candidates"].as_array().unwrap();
+    let any_kept = candidates.iter().any(|candidate| candidate["kept"] == true);
+    assert_eq!(written.join("seg.dcm").exists(), any_kept);
+}
+
+#[test]
+fn what_cannot_be_screened_ends_with_65_and_leaves_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let [series, out] = ["series", "out"].map(|name| folder.path().join(name));
+    let [series, out] = [&series, &out].map(|path| path.to_str().unwrap());
+    let size = ["--matrix", "64", "--slices", "4", "--spacing", "4"];
+    assert!(
+        parotidd(&[&["phantom", "--seed", "1", "--out", series][..], &size].concat())
+            .status
+            .success()
+    );
+    let screened = parotidd(&["screen", series, "--out", out]);
+    assert_eq!(screened.status.code(), Some(65));
+    assert!(stderr(&screened).contains("too_few_slices"), "{}", stderr(&screened));
+    let written = fs::read_dir(out).unwrap().next().unwrap().unwrap().path();
+    let names: Vec<_> =
+        fs::read_dir(written).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["report.json"]);
 }

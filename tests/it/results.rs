@@ -1,6 +1,6 @@
 //! What a screening leaves for the radiologist: key pictures and a segmentation object.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use embedded_graphics::geometry::{OriginDimensions, Point};
@@ -161,7 +161,7 @@ fn nothing_is_drawn_where_nothing_was_found() {
     assert!(picture(&report, &[], Side::Left).is_none());
 }
 
-fn write_seg(path: &PathBuf) {
+fn write_seg(path: &Path) {
     let Screened { plan, report, outlines, .. } = &*SCREENED;
     let patient = PatientStudy::read(&plan.slices[0].instance.path).unwrap();
     let source = SourceSeries::from_images(&plan.slices, plan.geometry, patient).unwrap();
@@ -170,8 +170,9 @@ fn write_seg(path: &PathBuf) {
 
 #[test]
 fn the_segmentation_holds_the_mass_on_the_scans_own_grid() {
-    let folder = tempfile::tempdir().unwrap();
-    let [path, again] = ["seg.dcm", "again.dcm"].map(|name| folder.path().join(name));
+    // It stays there for other programs to look at.
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let [path, again] = ["seg.dcm", "again.dcm"].map(|name| folder.join(name));
     write_seg(&path);
     let [mass] = &read_segmentation(&path, &SCREENED.plan.geometry).unwrap()[..] else {
         panic!("one mass, one segment")
