@@ -17,6 +17,7 @@ use crate::units::Side;
 ///
 /// A phantom is a drawing: figures measured on phantoms say nothing about patients.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct PhantomArgs {
     /// Which patient; with --cohort the first of them
     #[arg(long)]

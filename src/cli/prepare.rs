@@ -22,6 +22,7 @@ use crate::units::Side;
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
 /// OpenKBP's cases keep their own split; those of other cohorts are all `train`.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct PrepareArgs {
     /// Folder with the labelled cases
     cohort: PathBuf,

@@ -7,12 +7,14 @@
     reason = "tests use small numbers"
 )]
 
+mod cli;
 mod cohort;
 mod display;
 mod intake;
 mod onnx;
 mod outbox;
 mod real_ct;
+mod results;
 mod segmentation;
 mod tidy;
 mod units;
