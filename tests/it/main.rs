@@ -8,6 +8,7 @@
 )]
 
 mod cohort;
+mod daemon;
 mod display;
 mod intake;
 mod onnx;
