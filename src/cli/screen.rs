@@ -128,8 +128,8 @@ pub(super) fn text(report: &ScreeningReport) -> String {
     for gland in &report.glands {
         let why = gland.reason.map_or(String::new(), |reason| format!(" ({reason})"));
         let decision = gland.decision.as_str().replace('_', " ");
-        let _ =
-            writeln!(out, "  {:5} gland: {decision}{why}, score {:.2}", gland.side, gland.score);
+        let side = gland.side.as_str();
+        let _ = writeln!(out, "  {side:5} gland: {decision}{why}, score {:.2}", gland.score);
     }
     for candidate in report.candidates.iter().filter(|candidate| candidate.kept) {
         let _ = writeln!(

@@ -1,7 +1,7 @@
 //! The one place that knows every task: channels, start order, stop order.
 //!
 //! ```text
-//!  start: lock, database, spool --> outbox, display --> worker --> series task --> listeners --> ready
+//!  start: lock, database, spool, ports --> outbox, display --> worker --> series task --> ready
 //!  stop:  listeners drain --> series task --> worker ends its job --> outbox --> display --> database
 //! ```
 //! Each task owns its state; they share nothing but the database, channels and the status.
@@ -86,6 +86,8 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
+        // Before the worker: a job that is begun and left for a taken port is an attempt spent.
+        let bound = bind(&parts.config.dicom.listen).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
@@ -132,7 +134,7 @@ impl Daemon {
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::new();
-        for listener in bind(&parts.config.dicom.listen).await? {
+        for listener in bound {
             addresses.extend(listener.local_addr());
             let stop = stopped(stopping_listeners.clone());
             listeners.spawn(Arc::clone(&scp).serve(listener, stop));

@@ -9,6 +9,7 @@
 
 mod cli;
 mod cohort;
+mod daemon;
 mod display;
 mod intake;
 mod onnx;

@@ -1,0 +1,215 @@
+//! The program as processes: the daemon with peers on its sockets, and the commands beside it.
+
+mod contract;
+mod kill;
+mod screen;
+mod support;
+mod ward;
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use parotidd::db::{self, deliveries, instances, results};
+
+use self::contract::check_alert;
+use self::support::*;
+use self::ward::{AwayWard, Ward};
+
+/// A port that nobody else has, and a short quiet time; all else as it is by default.
+const SETTINGS: &str = "[dicom]\nlisten = [\"127.0.0.1:0\"]\n[series]\nquiet_s = 1\n";
+
+#[test]
+fn a_series_over_dicom_becomes_one_alert() {
+    if !has_dcmtk("echoscu") || !has_dcmtk("storescu") {
+        return;
+    }
+    let phantoms = Phantoms::get();
+    let series = &phantoms.seven;
+    let ward = Ward::open();
+    let site = Site::new(&format!("{SETTINGS}{}", Ward::destination(&ward.url)));
+    let mut daemon = site.start();
+    let address = daemon.address();
+    let echoed = echo("CT1", address);
+    assert_eq!(echoed.code, Some(0), "{}", echoed.stderr);
+
+    store(series, address);
+    let received = ward.wait_for_alert(&series.uid);
+    check_alert(&received.alert);
+    assert_eq!(received.alert["supersedes"], serde_json::Value::Null);
+    assert_eq!(received.alert["report"]["accession_number"], "P7");
+    let is_picture = || is_png(&site.data_dir().join("display.png")).then_some(());
+    wait_for("the picture", is_picture);
+
+    // The same again is the same answer.
+    store(series, address);
+    daemon.wait_for_log("have a job already");
+    let ended = daemon.terminate();
+    assert_eq!(ended.code(), Some(0), "{}", site.log());
+    assert!(site.log().contains("stopped"));
+    assert_eq!(ward.about(&series.uid).len(), 1);
+    assert!(is_png(&site.data_dir().join("display.png")), "the last picture stays");
+    check_database(&site, series, &received.key);
+    check_log(&site, series);
+}
+
+fn is_png(path: &Path) -> bool {
+    let Ok(file) = fs::File::open(path) else { return false };
+    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let picture = reader.next_frame(&mut pixels).unwrap();
+    (picture.width, picture.height) == (800, 480)
+}
+
+/// One result, one delivery with its receipt, one row an instance.
+fn check_database(site: &Site, series: &Series, key: &str) {
+    let db = db::open(&site.data_dir().join("parotidd.db")).unwrap().db;
+    assert_eq!(db.call_blocking(results::count()).unwrap(), 1);
+    assert_eq!(db.call_blocking(instances::count()).unwrap(), series.files.len() as u64);
+    let uid = series.uid.parse().unwrap();
+    let deliveries = db.call_blocking(deliveries::of_series(uid)).unwrap();
+    assert_eq!(deliveries.len(), 1);
+    assert_eq!(deliveries[0].state, "sent");
+    assert_eq!(deliveries[0].idempotency_key, key);
+    assert_eq!(deliveries[0].receipt.as_deref(), Some("200\nthanks"));
+}
+
+/// The log names the series and nothing of the patient, and is plain text.
+fn check_log(site: &Site, series: &Series) {
+    let log = site.log();
+    assert!(log.contains(&series.uid), "{log}");
+    assert!(!log.contains('\x1b'), "colours in a file:\n{log}");
+    let file = fs::read(&series.files[0]).unwrap();
+    for secret in ["PHANTOM^7", "PHANTOM-7", "P7"] {
+        assert!(file.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret}");
+        let is_word = |c: char| c.is_ascii_alphanumeric() || "^-".contains(c);
+        let line = log.lines().find(|line| line.split(|c| !is_word(c)).any(|word| word == secret));
+        assert_eq!(line, None, "{secret} is in the log");
+    }
+}
+
+#[test]
+fn an_alert_waits_until_its_receiver_is_there() {
+    if !has_dcmtk("storescu") {
+        return;
+    }
+    let phantoms = Phantoms::get();
+    let series = &phantoms.small;
+    let away = AwayWard::new();
+    let site = Site::new(&format!("{SETTINGS}{}", Ward::destination(&away.url)));
+    let mut daemon = site.start();
+    store(series, daemon.address());
+    daemon.wait_for_log("not delivered");
+    let ward = away.open();
+    let received = ward.wait_for_alert(&series.uid);
+    check_alert(&received.alert);
+    daemon.wait_for_log("delivered destination=ward");
+    assert!(daemon.terminate().success());
+    assert_eq!(ward.about(&series.uid).len(), 1);
+}
+
+#[test]
+fn who_may_not_connect_is_rejected() {
+    if !has_dcmtk("echoscu") {
+        return;
+    }
+    let settings = "[dicom]\nlisten = [\"127.0.0.1:0\"]\ncalling_ae_titles = [\"CT1\"]\n";
+    let site = Site::new(settings);
+    let mut daemon = site.start();
+    let address = daemon.address();
+    assert_eq!(echo("CT1", address).code, Some(0));
+    let rejected = echo("OTHER", address);
+    assert_ne!(rejected.code, Some(0));
+    let text = rejected.stdout + &rejected.stderr;
+    assert!(text.contains("Calling AE Title Not Recognized"), "{text}");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_second_daemon_on_the_same_folder_says_so_and_ends() {
+    let site = Site::new(SETTINGS);
+    let daemon = site.start();
+    let second = run(&["run", "--config", site.config().to_str().unwrap()]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.stderr.contains("another parotidd uses"), "{second:?}");
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn a_taken_port_is_named_and_costs_no_attempt_at_a_job() {
+    if !has_dcmtk("storescu") {
+        return;
+    }
+    let phantoms = Phantoms::get();
+    let series = &phantoms.small;
+    let ward = Ward::open();
+    let site = Site::new(&format!("{SETTINGS}{}", Ward::destination(&ward.url)));
+    let mut daemon = site.start();
+    store(series, daemon.address());
+    daemon.wait_for_log("series is stable");
+    daemon.wait_for_log(" screening ");
+    daemon.kill_9();
+
+    let settings = fs::read_to_string(site.config()).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    fs::write(site.config(), settings.replace("127.0.0.1:0", &address)).unwrap();
+    for _ in 0..3 {
+        let ended = run(&["run", "--config", site.config().to_str().unwrap()]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let says = format!("could not listen on {address}");
+        assert!(ended.stderr.contains(&says), "{ended:?}");
+    }
+    fs::write(site.config(), settings).unwrap();
+    let daemon = site.start();
+    let received = ward.wait_for_alert(&series.uid);
+    assert_ne!(received.alert["reason"], "analysis_failed", "{}", site.log());
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn bad_settings_end_with_64_and_say_what_to_change() {
+    let check = |settings: &str, says: &str| {
+        let site = Site::new(settings);
+        let config = site.config();
+        for command in [&["run", "--config"][..], &["check-config"]] {
+            let ended = run(&[command, &[config.to_str().unwrap()]].concat());
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{ended:?}");
+            assert!(ended.stderr.contains(says), "{ended:?}");
+        }
+        assert!(!site.data_dir().exists(), "nothing is made with bad settings");
+    };
+    check("surprise = 1", "surprise");
+    check("[dicom]\nlisten = [\"scanner\"]", "socket address");
+    check("[dicom]\nassociations_max = 0", "use 1 to 64");
+    check("[series]\nquiet_s = 0", "use 1 to 3600");
+    check("[[destination]]\nname = \"ward\"\nkind = \"webhook\"", "needs `url`");
+    check("[dicom\n", "line 2");
+    let missing = run(&["check-config", "/nowhere/parotidd.toml"]);
+    assert_eq!(missing.code, Some(64), "{missing:?}");
+    assert!(missing.stderr.contains("/nowhere/parotidd.toml"), "{missing:?}");
+}
+
+#[test]
+fn check_config_prints_every_setting() {
+    let site = Site::new(&Ward::destination("http://127.0.0.1:9/alert"));
+    let printed = run(&["check-config", site.config().to_str().unwrap()]);
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+    let settings: toml::Table = printed.stdout.parse().unwrap();
+    let check = |table: &str, keys: &[&str]| {
+        for key in keys {
+            assert!(settings[table].get(key).is_some(), "{table}.{key}: {settings}");
+        }
+    };
+    assert_eq!(settings["data_dir"].as_str(), site.data_dir().to_str());
+    let dicom = ["ae_title", "listen", "calling_ae_titles", "associations_max", "idle_timeout_s"];
+    check("dicom", &dicom);
+    check("series", &["quiet_s"]);
+    check("display", &["backend", "path"]);
+    assert_eq!(settings["destination"][0]["name"].as_str(), Some("ward"));
+    assert_eq!(settings["destination"][0]["on"].as_array().unwrap().len(), 3);
+    // What was printed is settings again, the same ones.
+    fs::write(site.config(), &printed.stdout).unwrap();
+    let again = run(&["check-config", site.config().to_str().unwrap()]);
+    assert_eq!(again.stdout, printed.stdout);
+}
