@@ -18,17 +18,21 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::screener;
+use super::screen::series_identity;
+use super::{screen_files, screener};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig};
 use crate::daemon::Daemon;
 use crate::delivery::Destination;
 use crate::dicom::store_scu::{self, ScuOptions};
 use crate::evaluation::phantom_files::{PhantomFiles, write_phantom};
-use crate::limits::{DEMO_ALERT_WAIT, DEMO_ALERTS_MAX};
+use crate::intake::scan::scan;
+use crate::limits::{DEMO_ALERT_WAIT, DEMO_ALERTS_MAX, REDRAW_WAIT_MIN};
 use crate::phantom::{Phantom, PhantomSpec, Protocol, Site, generate};
 use crate::screening::{Decision, ScreeningReport};
+use crate::status::Activity;
 use crate::units::{CubicCentimeters, Side};
+use crate::worker::series::Analysis;
 
 /// Run the whole loop once: a phantom over DICOM to the daemon, the alert caught, the display drawn
 ///
@@ -47,6 +51,8 @@ pub struct DemoArgs {
     tumor: super::phantom::TumorArg,
 }
 
+/// The display as it was when the result was up.
+const DISPLAY: &str = "display.png";
 /// Marks a folder that a demo may replace.
 const MARKER: &str = ".parotidd-demo";
 
@@ -71,9 +77,14 @@ pub fn run(args: &DemoArgs) -> Result<ExitCode> {
     steps.done("phantom", &format!("seed {}, {} slices", spec.seed, files.slices.len()));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(go_round(&args.out, &files, clock, &mut steps))?;
+    let report = runtime.block_on(go_round(&args.out, &files, Arc::clone(&clock), &mut steps))?;
+    let pictures = draw(&args.out, &files, clock.as_ref())?;
+    steps.done("pictures", "the same by `parotidd screen --out`, with outlines");
     tell(&report, &phantom);
-    println!("\npictures   {}", args.out.join("var/display.png").display());
+    println!("\ndisplay    {}", args.out.join(DISPLAY).display());
+    for picture in pictures {
+        println!("picture    {}", picture.display());
+    }
     println!("phantom    {} (truth.dcm holds the outlines)", args.out.join("phantom").display());
     let flagged: Vec<Side> = report.flagged_sides();
     let right_answer = flagged == spec.tumor.into_iter().collect::<Vec<_>>();
@@ -107,6 +118,7 @@ async fn go_round(
     let daemon = Daemon::start(config, screener(None)?, clock).await?;
     let [at, ..] = daemon.addresses() else { bail!("the daemon listens nowhere") };
     let at = *at;
+    let mut status = daemon.status();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(daemon.run_until(async {
         // The demo's end, or its failure, which drops the sender.
@@ -133,6 +145,11 @@ async fn go_round(
         "           load {} ms, resample {} ms, localize {} ms, segment {} ms, decide {} ms",
         ms.load, ms.resample, ms.localize, ms.segment, ms.decide
     );
+    // The daemon's last picture says that it has stopped; the one of the result is kept.
+    let shown = status.wait_for(|now| now.last_result.is_some() && now.activity == Activity::Ready);
+    let _ = timeout(DEMO_ALERT_WAIT, shown).await;
+    tokio::time::sleep(2 * REDRAW_WAIT_MIN).await;
+    fs::copy(out.join("var/display.png"), out.join(DISPLAY)).context("no picture was drawn")?;
     drop(stop);
     running.await.context("the daemon panicked")??;
     steps.done("stopped", "everything under way was finished");
@@ -177,6 +194,18 @@ async fn receive_alerts() -> Result<(SocketAddr, mpsc::Receiver<serde_json::Valu
     Ok((address, receiver))
 }
 
+/// Key pictures and outlines, as `parotidd screen --out` makes them.
+fn draw(out: &Path, files: &PhantomFiles, clock: &dyn Clock) -> Result<Vec<PathBuf>> {
+    let screener = screener(None)?;
+    let analysis = Analysis { screener: &screener, clock, on_stage: &|_| {} };
+    let images = scan(&files.slices).series.remove(&files.series).unwrap_or_default();
+    let identity = series_identity(&files.series, &images);
+    let folder = out.join("screened");
+    screen_files::write(&folder, &analysis.analyse(&identity, images, &[])?)?;
+    let paths = ["key-right.png", "key-left.png"].map(|name| folder.join(name));
+    Ok(paths.into_iter().filter(|path| path.exists()).collect())
+}
+
 /// The verdict beside the truth.
 fn tell(report: &ScreeningReport, phantom: &Phantom) {
     let sides: Vec<&str> = report.flagged_sides().iter().map(|side| side.as_str()).collect();
@@ -217,7 +246,7 @@ fn clear(out: &Path) -> Result<()> {
     if out.exists() && !out.join(MARKER).exists() && fs::read_dir(out)?.next().is_some() {
         bail!("`{}` holds something that is no demo's; name another --out", out.display());
     }
-    for folder in ["phantom", "var"] {
+    for folder in ["phantom", "var", "screened"] {
         match fs::remove_dir_all(out.join(folder)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).with_context(doing);
