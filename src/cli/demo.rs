@@ -2,6 +2,11 @@
 //!
 //!   phantom --C-STORE--> daemon --screened--> webhook --caught--> verdict beside the truth
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the demo's steps are its result, each said when it is done"
+)]
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(fit_line(&bent), Err(Reason::IrregularSpacing));
         // Each gap is within its tolerance, yet they add up.
         let drifting: Vec<[f64; 3]> =
-            (0..40).map(|i| f64::from(i)).map(|i| [0.0, 0.0, i + 0.001 * i * i]).collect();
+            (0..40).map(f64::from).map(|i| [0.0, 0.0, i + 0.001 * i * i]).collect();
         assert_eq!(fit_line(&drifting), Err(Reason::IrregularSpacing));
         assert_eq!(fit_line(&tilted[..1]), Err(Reason::TooFewSlices));
     }

@@ -44,10 +44,10 @@ fn gland_centres_on_real_ct_kept_out_of_training() {
     let n_swapped = glands.iter().filter(|gland| gland.is_swapped).count();
     for gland in &glands {
         if gland.error_mm.is_none_or(|error| error > CENTER_MM_MAX) {
-            println!("{} {}: {:?} mm", gland.patient, gland.side, gland.error_mm);
+            eprintln!("{} {}: {:?} mm", gland.patient, gland.side, gland.error_mm);
         }
     }
-    println!(
+    eprintln!(
         "{} glands, {within} within {CENTER_MM_MAX} mm, {} not found, median {:.1} mm, {n_swapped} swapped",
         glands.len(),
         glands.len() - errors.len(),
