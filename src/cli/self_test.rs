@@ -16,6 +16,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::db::{self, Opened, instances, summary};
 use crate::dicom::part10::FileMeta;
+use crate::dicom::received::ReceivedInstance;
 use crate::display::headless::write_png;
 use crate::display::{render_view, samples};
 use crate::evaluation::phantom_files::write_phantom;
@@ -61,8 +62,10 @@ pub fn run(args: &SelfTestArgs) -> Result<ExitCode> {
         tally.note("screening", screen_twice(screener, files).map(|line| (line, ())));
     }
     if let Some(files) = &phantom {
-        tally.note("spool", spool(folder, &files[0]).map(|line| (line, ())));
-        tally.note("database", database(folder, &files[0]).map(|line| (line, ())));
+        let received = tally.note("spool", spool(folder, &files[0]));
+        if let Some(received) = received {
+            tally.note("database", database(folder, received).map(|line| (line, ())));
+        }
     }
     let size = Size::new(config.display.width, config.display.height);
     tally.note("display", display(folder, size).map(|line| (line, ())));
@@ -170,7 +173,7 @@ fn screen(screener: &Screener, files: &[PathBuf]) -> Result<ScreeningReport> {
 }
 
 /// One instance the way a received one goes: written, synced, renamed, read back.
-fn spool(folder: &Path, instance: &Path) -> Result<String> {
+fn spool(folder: &Path, instance: &Path) -> Result<(String, ReceivedInstance)> {
     let mut file = File::open(instance)?;
     let (meta, data_set_start) = FileMeta::read(&mut file)?;
     let mut data_set = Vec::new();
@@ -182,23 +185,20 @@ fn spool(folder: &Path, instance: &Path) -> Result<String> {
     part.write(&data_set)?;
     let identity = part.identify()?;
     let path = part.commit(&identity.series)?;
-    let (mut kept, mut read_back) = (File::open(spool.folder().join(&path))?, Vec::new());
-    let (_, start) = FileMeta::read(&mut kept)?;
-    kept.seek(SeekFrom::Start(start))?;
+    let mut kept = File::open(spool.folder().join(&path))?;
+    let (_, data_set_start) = FileMeta::read(&mut kept)?;
+    let mut read_back = Vec::new();
+    kept.seek(SeekFrom::Start(data_set_start))?;
     kept.read_to_end(&mut read_back)?;
     ensure!(read_back == data_set, "what was written is not what is read");
-    Ok(format!("{} bytes written, synced and read back", data_set.len()))
+    let received = spool.read_back(&path, &Config::default().dicom.ae_title)?;
+    Ok((format!("{} bytes written, synced and read back", data_set.len()), received))
 }
 
 /// A row through the thread that writes, and out again.
-fn database(folder: &Path, instance: &Path) -> Result<String> {
+fn database(folder: &Path, received: ReceivedInstance) -> Result<String> {
     let path = folder.join("parotidd.db");
     let Opened { db, thread, .. } = db::open(&path)?;
-    let (spool, _) = Spool::open(&folder.join("phantom"))?;
-    let received = spool.read_back(
-        Path::new(instance.file_name().context("the phantom's file has no name")?),
-        &Config::default().dicom.ae_title,
-    )?;
     db.call_blocking(instances::record(received))?;
     drop(db);
     thread.join()?;

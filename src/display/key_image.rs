@@ -218,7 +218,7 @@ fn headline(report: &ScreeningReport, gland: &GlandReport) -> String {
     let largest = report.candidates.iter().find(|it| it.kept && it.side == gland.side);
     match (largest, gland.reason) {
         (Some(mass), _) => format!(
-            "{name}: mass of {:.1}{NO_BREAK_SPACE}cm³, longest diameter {:.0}{NO_BREAK_SPACE}mm",
+            "{name}: possible mass, {:.1}{NO_BREAK_SPACE}cm³, longest diameter {:.0}{NO_BREAK_SPACE}mm",
             mass.volume_cm3.0, mass.longest_diameter_mm.0
         ),
         (None, Some(_)) => format!("{name}: not assessable"),
