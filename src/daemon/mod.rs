@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use embedded_graphics::geometry::Size;
@@ -29,7 +29,7 @@ use self::arrivals::{Recorder, SeriesTask};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs};
-use crate::delivery::{Destination, Outbox};
+use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
@@ -102,31 +102,12 @@ impl Daemon {
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
 
         let (wake_worker, wakes) = sync_channel(1);
-        let worker = Worker {
-            db: parts.db.clone(),
-            screener: Arc::clone(&parts.screener),
-            clock: Arc::clone(&parts.clock),
-            spool: parts.spool.folder().to_owned(),
-            destinations: Arc::clone(&parts.destinations),
-            outbox: waker,
-            status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("worker", HEARTBEAT_WORKER),
-        };
+        let worker = parts.worker(waker);
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
-        let mut assembler = SeriesAssembler::new(parts.config.quiet());
-        arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
-        let series_task = SeriesTask {
-            db: parts.db.clone(),
-            clock: Arc::clone(&parts.clock),
-            assembler,
-            model_key: parts.screener.key(),
-            worker: wake_worker,
-            status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("series", HEARTBEAT_RECEIVE),
-        };
+        let series_task = parts.series_task(wake_worker).await?;
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
@@ -211,6 +192,34 @@ impl Daemon {
 }
 
 impl Parts {
+    fn worker(&self, outbox: Waker) -> Worker {
+        Worker {
+            db: self.db.clone(),
+            screener: Arc::clone(&self.screener),
+            clock: Arc::clone(&self.clock),
+            spool: self.spool.folder().to_owned(),
+            destinations: Arc::clone(&self.destinations),
+            outbox,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worker", HEARTBEAT_WORKER),
+        }
+    }
+
+    /// The series task, with the series that the last run left open.
+    async fn series_task(&self, worker: SyncSender<()>) -> Result<SeriesTask, DaemonError> {
+        let mut assembler = SeriesAssembler::new(self.config.quiet());
+        arrivals::reopen(&self.db, &mut assembler, self.clock.monotonic()).await?;
+        Ok(SeriesTask {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            assembler,
+            model_key: self.screener.key(),
+            worker,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
+        })
+    }
+
     fn scp_options(&self) -> ScpOptions {
         let dicom = &self.config.dicom;
         let anyone = dicom.calling_ae_titles.iter().any(|title| title.as_str() == "*");

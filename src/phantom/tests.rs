@@ -1,3 +1,5 @@
+//! What a phantom must be: the same for a seed, plausible, and true about itself.
+
 use super::*;
 
 const SMALL: Overrides =

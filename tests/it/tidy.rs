@@ -215,7 +215,8 @@ fn each_thing_stands_in_its_room_alone() {
         for (what, rooms) in rules {
             let at = source.text.lines().position(|line| {
                 let code = line.split("//").next().unwrap_or_default();
-                code.contains(what)
+                // Standard error is anyone's in a test.
+                code.replace("eprintln!", "").contains(what)
             });
             if let Some(line) = at
                 && !rooms.iter().any(|room| source.name().starts_with(room))

@@ -1,3 +1,5 @@
+//! What a drawn mass must be: as large as specified, where it was put, and nowhere else.
+
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
