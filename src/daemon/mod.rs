@@ -28,7 +28,7 @@ pub use self::error::DaemonError;
 use self::arrivals::{Recorder, SeriesTask};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
-use crate::db::{self, Db, DbThread, instances, jobs};
+use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
 use crate::display::backend::Backend;
@@ -37,14 +37,14 @@ use crate::error::Chain;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{
-    ARRIVALS_QUEUE_MAX, ARTIM, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
+    ARRIVALS_QUEUE_MAX, ARTIM, DB_BUSY, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
 };
 use crate::screening::Screener;
-use crate::status::{ModelVersions, Status};
+use crate::status::{LastResult, ModelVersions, Status};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 
 /// A running appliance.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub struct Daemon {
     rest: JoinSet<Result<(), DaemonError>>,
     stop_rest: watch::Sender<bool>,
     worker: oneshot::Receiver<Result<(), DaemonError>>,
+    db: Db,
     db_thread: DbThread,
     /// Held until the end: two daemons on one folder would screen and send everything twice.
     _lock: File,
@@ -150,6 +151,7 @@ impl Daemon {
             rest,
             stop_rest,
             worker,
+            db: parts.db,
             db_thread,
             _lock: lock,
         })
@@ -195,8 +197,7 @@ impl Daemon {
         if outcome.is_ok() {
             match timeout(DRAIN, &mut self.worker).await {
                 Ok(ended) => outcome = flatten("worker", ended.ok()),
-                // Its job is in the database and is claimed again at the next start.
-                Err(_) => tracing::warn!("the analysis under way is left for the next start"),
+                Err(_) => self.leave_analysis().await,
             }
         }
         self.stop_rest.send_replace(true);
@@ -207,6 +208,16 @@ impl Daemon {
         tracing::info!("stopped");
         drop(self.db_thread);
         outcome
+    }
+
+    /// The job under way is in the database and is claimed again at the next start, as if new.
+    async fn leave_analysis(&self) {
+        tracing::warn!("the analysis under way is left for the next start");
+        match timeout(DB_BUSY, self.db.call(jobs::give_back_attempt())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "it counts as an attempt"),
+            Err(_) => tracing::warn!("it counts as an attempt: the database is busy"),
+        }
     }
 }
 
@@ -310,6 +321,7 @@ async fn open(
             localizer: identities.localizer.version,
             segmenter: identities.segmenter.version,
         }),
+        last_result: last_result(&opened.db).await?,
         ..Status::default()
     });
     let parts = Parts {
@@ -323,6 +335,17 @@ async fn open(
         status: Arc::new(status),
     };
     Ok((parts, opened.thread))
+}
+
+/// The newest answer, which a restart must not take off the display.
+async fn last_result(db: &Db) -> Result<Option<LastResult>, DaemonError> {
+    let Some(stored) = db.call(results::latest()).await? else { return Ok(None) };
+    // Stored by an earlier version, perhaps; the display can do without.
+    let report = serde_json::from_str(&stored.report).ok();
+    Ok(report.map(|report| LastResult {
+        finished_unix_ms: stored.created_unix_ms,
+        outcome: worker::outcome(&report),
+    }))
 }
 
 /// Writes a row for every instance of the spool: the database was damaged and a new one is empty.
