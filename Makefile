@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test check deny prerequisites peers train help clean
+.PHONY: demo run test test-slow check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -17,6 +17,9 @@ run: prerequisites ## the daemon on loopback, data in ./var
 
 test: prerequisites peers ## every test that CI runs
 	$(CARGO) test --locked
+
+test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
+	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
 
 check: prerequisites ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check

@@ -196,6 +196,12 @@ impl Config {
         Ok(config)
     }
 
+    /// The database's file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.data_dir.join("parotidd.db")
+    }
+
     /// Silence after which a series is stable.
     #[must_use]
     pub fn quiet(&self) -> Duration {

@@ -141,3 +141,7 @@ const _: () = assert!(
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.
 pub const TASK_BEAT: Duration = Duration::from_secs(5);
+/// Time the demo waits for its alert.
+pub const DEMO_ALERT_WAIT: Duration = Duration::from_secs(120);
+/// Alerts the demo's receiver holds.
+pub const DEMO_ALERTS_MAX: usize = 8;

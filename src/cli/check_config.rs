@@ -12,6 +12,7 @@ use crate::config::Config;
 ///
 /// Ends with 64 when they cannot be used, and says what to change. The output may hold secrets in URLs.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct CheckConfigArgs {
     /// Settings (TOML)
     file: PathBuf,

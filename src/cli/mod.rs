@@ -11,22 +11,54 @@ use crate::inference::Models;
 use crate::screening::{DecisionPolicy, Screener};
 
 pub mod check_config;
+pub mod completions;
+pub mod demo;
+pub mod man;
 pub mod phantom;
 pub mod prepare;
 mod progress;
+pub mod render;
 pub mod run;
 pub mod screen;
+mod screen_files;
+pub mod self_test;
+pub mod status;
 
 /// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
 /// No usable input (sysexits.h, `EX_DATAERR`).
 pub const EXIT_NO_USABLE_INPUT: u8 = 65;
 
+/// How the program ends, and what it means.
+const EXIT_CODES: [(u8, &str); 5] = [
+    (0, "done"),
+    (1, "failed; standard error says why"),
+    (2, "wrong arguments"),
+    (EXIT_BAD_CONFIGURATION, "bad settings; the service manager does not start it again"),
+    (
+        EXIT_NO_USABLE_INPUT,
+        "no usable input; standard error has the reason for each series or file",
+    ),
+];
+
+/// Where the output goes.
+const STREAMS: &str =
+    "Standard output carries only the result; progress and logs go to standard error.
+RUST_LOG sets what is logged, for example RUST_LOG=info.";
+
+/// What `--help` says below everything else.
+fn after_help() -> String {
+    let codes: String =
+        EXIT_CODES.iter().map(|(code, means)| format!("  {code:<3} {means}\n")).collect();
+    format!("Exit codes:\n{codes}\n{STREAMS}")
+}
+
 /// Screens head and neck CT for parotid tumours beside the scanner
 ///
-/// Not a medical device; not for diagnostic use.
+/// Receives CT over DICOM, looks for a mass in each parotid gland with two neural networks, and says
+/// flagged, not flagged, or not assessable with a reason. Not a medical device; not for diagnostic use.
 #[derive(Debug, Parser)]
-#[command(name = "parotidd", version, max_term_width = 100)]
+#[command(name = "parotidd", version, verbatim_doc_comment, after_help = after_help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -36,9 +68,15 @@ pub struct Cli {
 enum Command {
     Run(run::RunArgs),
     Screen(screen::ScreenArgs),
+    Demo(demo::DemoArgs),
     CheckConfig(check_config::CheckConfigArgs),
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
+    Status(status::StatusArgs),
+    Render(render::RenderArgs),
+    SelfTest(self_test::SelfTestArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Cli {
@@ -59,9 +97,15 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Screen(args) => screen::run(&args),
+            Command::Demo(args) => demo::run(&args),
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::SelfTest(args) => self_test::run(&args),
+            Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         }
     }
 }

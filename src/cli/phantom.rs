@@ -17,6 +17,7 @@ use crate::units::Side;
 ///
 /// A phantom is a drawing: figures measured on phantoms say nothing about patients.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct PhantomArgs {
     /// Which patient; with --cohort the first of them
     #[arg(long)]
@@ -74,6 +75,18 @@ pub enum TumorArg {
     None,
 }
 
+impl TumorArg {
+    /// The side, if there is a mass.
+    #[must_use]
+    pub fn side(self) -> Option<Side> {
+        match self {
+            Self::Left => Some(Side::Left),
+            Self::Right => Some(Side::Right),
+            Self::None => None,
+        }
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -116,11 +129,7 @@ fn spec(args: &PhantomArgs) -> PhantomSpec {
             ProtocolArg::Neck => Protocol::Neck,
             ProtocolArg::Head => Protocol::Head,
         },
-        tumor: match args.tumor {
-            TumorArg::Left => Some(Side::Left),
-            TumorArg::Right => Some(Side::Right),
-            TumorArg::None => None,
-        },
+        tumor: args.tumor.side(),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::units::Side;
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
 /// OpenKBP's cases keep their own split; those of other cohorts are all `train`.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct PrepareArgs {
     /// Folder with the labelled cases
     cohort: PathBuf,
@@ -112,8 +113,15 @@ struct Lines {
 }
 
 fn prepare_case(args: &PrepareArgs, source: &Source, number: u64) -> Result<Lines> {
-    let case = (source.read)()?;
     let mut lines = Lines::default();
+    let case = match (source.read)() {
+        Ok(case) => case,
+        // One case that cannot be read is no reason to lose a night's work on the others.
+        Err(error) => {
+            eprintln!("left out: {error:#}");
+            return Ok(lines);
+        }
+    };
     let Source { name, split, origin, .. } = source;
     if let Some(example) = localizer_example(&case) {
         let files = write_example(&args.out.join("localizer"), name, &example)?;

@@ -18,6 +18,7 @@ use crate::daemon::Daemon;
 /// $STATE_DIRECTORY or ./var. SIGTERM and SIGINT end it after what is under way. Ends with 64 on bad
 /// settings. Not for diagnostic use.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct RunArgs {
     /// Settings (TOML); see `parotidd check-config`
     #[arg(long, value_name = "FILE")]

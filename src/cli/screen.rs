@@ -1,14 +1,13 @@
 //! `parotidd screen`: screens the CT series in files and folders, without the daemon.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_NO_USABLE_INPUT, progress, screener};
+use super::{EXIT_NO_USABLE_INPUT, progress, screen_files, screener};
 use crate::clock::SystemClock;
 use crate::dicom::ct_image::CtImage;
 use crate::dicom::uid::SeriesInstanceUid;
@@ -19,14 +18,22 @@ use crate::worker::series::{Analysis, SeriesIdentity};
 
 /// Screen the CT series in files or folders, without the daemon
 ///
-/// Prints one report a series. Files that are no CT image are named on stderr with their reason. Ends
-/// with 65 when there was nothing that could be screened. Not for diagnostic use.
+/// Prints one report a series: the decision (flagged, not flagged, or not assessable with its reason),
+/// each gland, and each mass with volume, longest diameter and place. Files that are no CT image are
+/// named on stderr with their reason. Ends with 65 when there was nothing that could be screened.
+/// Not for diagnostic use.
+///
+/// With --out, DIR/<SeriesInstanceUID>/ gets report.json; key-right.png and key-left.png, a picture of
+/// each gland that was found, without patient data; and seg.dcm, the masses as a DICOM Segmentation
+/// with the patient and study of its source, where there is a mass. A structured report (sr.dcm) is
+/// not in this version.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct ScreenArgs {
     /// DICOM files, or folders of them
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Also write DIR/<SeriesInstanceUID>/report.json
+    /// Also write report, pictures and outlines, in DIR/<SeriesInstanceUID>/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What to print
@@ -62,15 +69,16 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
         let spinner = progress::spinner(images.len());
         let on_stage = |stage: Stage| spinner.set_message(stage_text(stage));
         let analysis = Analysis { screener: &screener, clock: &clock, on_stage: &on_stage };
-        let report = analysis.screen(&identity(&uid, &images), images, &[])?;
+        let analysed = analysis.analyse(&series_identity(&uid, &images), images, &[])?;
+        let report = &analysed.report;
         spinner.finish_and_clear();
         match report.reason {
             Some(reason) if reason.is_about_input() => eprintln!("series {uid}: {reason}"),
             _ => n_usable += 1,
         }
-        print(&report, args.format)?;
+        print(report, args.format)?;
         if let Some(out) = &args.out {
-            write(&report, &out.join(uid.as_str()))?;
+            screen_files::write(&out.join(uid.as_str()), &analysed)?;
         }
     }
     if n_usable == 0 {
@@ -80,7 +88,8 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn identity(uid: &SeriesInstanceUid, images: &[CtImage]) -> SeriesIdentity {
+/// Which series images are of.
+pub(super) fn series_identity(uid: &SeriesInstanceUid, images: &[CtImage]) -> SeriesIdentity {
     let first = &images.first().expect("a series was found by its images").instance;
     SeriesIdentity {
         study: first.study_instance_uid.clone(),
@@ -144,12 +153,4 @@ pub(super) fn text(report: &ScreeningReport) -> String {
         report.notice
     );
     out
-}
-
-fn write(report: &ScreeningReport, folder: &Path) -> Result<()> {
-    let path = folder.join("report.json");
-    let text = serde_json::to_string_pretty(report)? + "\n";
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&path, text))
-        .with_context(|| format!("could not write `{}`", path.display()))
 }

@@ -294,7 +294,7 @@ async fn open(
     screener: Screener,
     clock: Arc<dyn Clock>,
 ) -> Result<(Parts, DbThread), DaemonError> {
-    let db_path = config.data_dir.join("parotidd.db");
+    let db_path = config.database();
     let spool_path = config.data_dir.join("spool");
     let opening = move || -> Result<_, DaemonError> {
         screener.warm_up()?;

@@ -17,6 +17,7 @@ mod machine_tests;
 pub mod open;
 pub mod results;
 mod row;
+pub mod summary;
 mod thread;
 
 use std::path::{Path, PathBuf};
@@ -67,6 +68,18 @@ pub enum DbError {
         /// The newest schema version known here.
         known: i64,
     },
+    /// The file was written by an earlier version, and is only to be read.
+    #[error(
+        "`{path}` has schema version {found}, this program reads {known}; `parotidd run` brings it there"
+    )]
+    Older {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The schema version of this program.
+        known: i64,
+    },
     /// The tables could not be brought to this program's version.
     #[error("could not bring the database to schema version {version}")]
     Migrate {
@@ -112,6 +125,7 @@ impl Dispose for DbError {
             Self::SetAside { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
+            | Self::Older { .. }
             | Self::Spawn(_)
             | Self::Gone { .. } => Disposition::Fatal,
         }

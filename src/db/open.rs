@@ -7,6 +7,7 @@
 //! A damaged file is never repaired in place and never deleted: a person may want to look at it, and
 //! the spool still has every instance.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
@@ -106,6 +107,20 @@ fn own(connection: &Connection, path: &Path) -> Result<(), DbError> {
     match read().map_err(|source| DbError::Open { path: path.into(), source })? {
         (APPLICATION_ID, _) | (0, 0) => Ok(()),
         _ => Err(DbError::Foreign { path: path.into() }),
+    }
+}
+
+/// Refuses what is not a database of exactly this program's version; for those who only read.
+pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), DbError> {
+    own(connection, path)?;
+    let known = i64::try_from(MIGRATIONS.len()).expect("a handful");
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|source| DbError::Open { path: path.into(), source })?;
+    match found.cmp(&known) {
+        Ordering::Less => Err(DbError::Older { path: path.into(), found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(DbError::Newer { path: path.into(), found, known }),
     }
 }
 

@@ -32,8 +32,7 @@ impl<T> Operation<T> {
         Self { doing, work: Box::new(work) }
     }
 
-    /// Runs it on a connection of the test's own.
-    #[cfg(test)]
+    /// Runs it on a connection of the caller's own.
     pub(super) fn run(self, connection: &Connection) -> SqlResult<T> {
         (self.work)(connection)
     }

@@ -9,6 +9,7 @@ use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use rayon::prelude::*;
 
 use super::attributes::{PatientStudy, put_numbers, put_text, put_u16};
+use super::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use super::uid::{
     FrameOfReferenceUid, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, derived_uid,
 };
@@ -16,11 +17,6 @@ use crate::error::{Dispose, Disposition};
 use crate::imaging::geometry::{cross, dot, norm};
 use crate::imaging::{Geometry, Volume};
 use crate::units::Hounsfield;
-
-/// UID of this implementation in the meta group (0002,0012), of the UUID-derived root.
-pub(crate) const IMPLEMENTATION_CLASS_UID: &str = "2.25.212917093384437418127361929482341204481";
-/// Its name and version (0002,0013), at most 16 characters.
-pub(crate) const IMPLEMENTATION_VERSION: &str = concat!("PAROTIDD_", env!("CARGO_PKG_VERSION"));
 
 /// What a series says of itself. Texts may be empty unless a line says otherwise.
 #[derive(Debug, Clone, PartialEq)]
@@ -170,7 +166,7 @@ pub(crate) fn write_object(
     let meta = FileMetaTableBuilder::new()
         .transfer_syntax(transfer_syntax)
         .implementation_class_uid(IMPLEMENTATION_CLASS_UID)
-        .implementation_version_name(IMPLEMENTATION_VERSION);
+        .implementation_version_name(IMPLEMENTATION_VERSION_NAME);
     let object = object.with_meta(meta).map_err(|error| WriteError::Build(Box::new(error)))?;
     object
         .write_to_file(path)

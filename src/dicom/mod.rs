@@ -10,6 +10,7 @@ pub mod dimse;
 pub mod header;
 pub mod part10;
 pub mod received;
+pub mod result_segmentation;
 pub mod segmentation;
 pub mod segmentation_reader;
 pub mod store_scp;

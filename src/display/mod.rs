@@ -2,10 +2,12 @@
 
 pub mod backend;
 pub mod canvas;
+mod ct_plane;
 pub mod draw;
 pub mod framebuffer;
 mod head;
 pub mod headless;
+pub mod key_image;
 pub mod layout;
 mod pen;
 pub mod pixel;

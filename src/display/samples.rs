@@ -21,6 +21,11 @@ pub fn views() -> Vec<(&'static str, View)> {
     views
 }
 
+/// The names of the samples.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    views().into_iter().map(|(name, _)| name)
+}
+
 /// The sample of that name.
 #[must_use]
 pub fn view(name: &str) -> Option<View> {

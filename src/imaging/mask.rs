@@ -41,10 +41,66 @@ impl Mask {
     }
 
     /// The mask on another grid: a voxel is inside where at least half of it was.
+    ///
+    /// Only the part of the target near the mask is looked at: a mass is small in a whole head.
     #[must_use]
     pub fn on_grid(&self, target: &Geometry) -> Self {
-        resample(self, target, 0.0).map(|&fraction| u8::from(fraction >= 0.5))
+        let mut on_target = Self::filled(*target, 0);
+        let near = self.bounding_box().and_then(|inside| box_on(self.geometry(), &inside, target));
+        let Some(near) = near else { return on_target };
+        let part = resample(self, &target.cut(&near), 0.0);
+        let n_columns = part.shape()[2];
+        for (line, row) in part.voxels().chunks_exact(n_columns).enumerate() {
+            let [slice, row_number, _] = part.index_of(line * n_columns);
+            let start = [near.start[0] + slice, near.start[1] + row_number, near.start[2]];
+            let start = on_target.offset(start);
+            let out = &mut on_target.voxels_mut()[start..start + n_columns];
+            for (voxel, &fraction) in out.iter_mut().zip(row) {
+                *voxel = u8::from(fraction >= 0.5);
+            }
+        }
+        on_target
     }
+}
+
+/// The target's voxels that a box of voxels, with one more all around, may reach into; `None` where it
+/// lies outside the target.
+fn box_on(grid: &Geometry, inside: &BoundingBox, target: &Geometry) -> Option<BoundingBox> {
+    let mut low = [f64::INFINITY; 3];
+    let mut high = [f64::NEG_INFINITY; 3];
+    for corner in 0..8_usize {
+        #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+        let index = std::array::from_fn(|axis| {
+            if corner >> axis & 1 == 1 {
+                inside.end[axis] as f64
+            } else {
+                inside.start[axis] as f64 - 1.0
+            }
+        });
+        let index = target.to_index(grid.to_patient(index));
+        for axis in 0..3 {
+            low[axis] = low[axis].min(index[axis]);
+            high[axis] = high[axis].max(index[axis]);
+        }
+    }
+    let mut found = BoundingBox { start: [0; 3], end: target.shape() };
+    for axis in 0..3 {
+        let side = target.shape()[axis];
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the grid"
+        )]
+        {
+            found.start[axis] = (low[axis] - 1.0).floor().clamp(0.0, side as f64) as usize;
+            found.end[axis] = (high[axis] + 2.0).ceil().clamp(0.0, side as f64) as usize;
+        }
+        if found.start[axis] >= found.end[axis] {
+            return None;
+        }
+    }
+    Some(found)
 }
 
 fn centroid_of<T>(volume: &Volume<T>, inside: impl Fn(&T) -> bool) -> Option<PatientPoint> {
@@ -104,6 +160,24 @@ mod tests {
         assert!((dice(&cube(2, 3), &cube(2, 3)) - 1.0).abs() < 1e-12);
         assert!((dice(&cube(2, 2), &cube(3, 2)) - 2.0 / 16.0).abs() < 1e-12);
         assert!((dice(&cube(0, 0), &cube(0, 0)) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn on_a_grid_the_part_near_the_mask_is_all_of_it() {
+        let check = |origin: PatientPoint, steps: [[f64; 3]; 3]| {
+            let target = Geometry::new(origin, steps, [24, 26, 28]).unwrap();
+            let whole = resample(&cube(2, 4), &target, 0.0).map(|&part| u8::from(part >= 0.5));
+            assert_eq!(cube(2, 4).on_grid(&target), whole);
+            whole.n_inside()
+        };
+        let origin = PatientPoint::new(-3.0, -2.0, -1.0);
+        assert!(check(origin, [[0.0, 0.0, 1.1], [0.0, 0.8, 0.0], [0.9, 0.0, 0.0]]) > 400);
+        assert!(check(origin, [[0.0, 0.0, 5.0], [0.0, 0.8, 0.0], [0.9, 0.0, 0.0]]) > 60);
+        // Sheared, mirrored, and away from the mask.
+        let mirrored = PatientPoint::new(20.0, -8.0, -1.0);
+        assert!(check(mirrored, [[0.0, 0.6, 1.1], [0.0, 0.8, 0.0], [-0.9, 0.0, 0.0]]) > 400);
+        let away = PatientPoint::new(200.0, 0.0, 0.0);
+        assert_eq!(check(away, [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]), 0);
     }
 
     #[test]

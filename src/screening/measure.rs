@@ -6,7 +6,29 @@ use crate::imaging::{Component, Mask, PatientPoint, Volume, connected_components
 use crate::limits::CANDIDATES_MAX;
 use crate::units::{Millimeters, Side, VoxelCount};
 
-/// Candidates of one gland, largest first, and the gland's score.
+/// Where a kept candidate is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// The patient's side.
+    pub side: Side,
+    /// Its voxels on the gland's 1 mm crop.
+    pub mask: Mask,
+    /// Its centre, the one that the report says.
+    pub center: PatientPoint,
+}
+
+/// What is said of one gland.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Largest first.
+    pub candidates: Vec<CandidateReport>,
+    /// One for each kept candidate, in their order.
+    pub outlines: Vec<Outline>,
+    /// The gland's score.
+    pub score: f64,
+}
+
+/// Measures what is outlined in one gland.
 ///
 /// `probability` and `hu` lie on the same 1 mm grid.
 #[must_use]
@@ -15,14 +37,22 @@ pub fn measure_candidates(
     hu: &Volume<f32>,
     side: Side,
     policy: &DecisionPolicy,
-) -> (Vec<CandidateReport>, f64) {
+) -> Measured {
     let mask: Mask = probability.map(|&p| u8::from(p >= policy.tumor_probability_min));
-    let candidates = connected_components(&mask)
-        .iter()
-        .take(CANDIDATES_MAX)
-        .map(|component| measure(component, probability, hu, side, policy))
-        .collect();
-    (candidates, score(probability, policy))
+    let mut candidates = Vec::new();
+    let mut outlines = Vec::new();
+    for component in connected_components(&mask).iter().take(CANDIDATES_MAX) {
+        let candidate = measure(component, probability, hu, side, policy);
+        if candidate.kept {
+            let mut mask = Mask::filled(*mask.geometry(), 0);
+            for &offset in &component.offsets {
+                mask.voxels_mut()[offset] = 1;
+            }
+            outlines.push(Outline { side, mask, center: candidate.center_mm });
+        }
+        candidates.push(candidate);
+    }
+    Measured { candidates, outlines, score: score(probability, policy) }
 }
 
 /// Score of the heaviest region of at least `score_probability_min`: a soft count of voxels, so that
@@ -129,22 +159,27 @@ mod tests {
     fn a_ball_measures_what_a_ball_measures() {
         let policy = DecisionPolicy::embedded();
         let (probability, hu) = ball(10.0);
-        let (candidates, score) = measure_candidates(&probability, &hu, Side::Left, &policy);
+        let Measured { candidates, outlines, score } =
+            measure_candidates(&probability, &hu, Side::Left, &policy);
         let [ball] = &candidates[..] else { panic!("one ball, one candidate") };
         assert!((ball.volume_cm3.0 - 4.189).abs() < 0.05, "{:?}", ball.volume_cm3);
         assert!((ball.longest_diameter_mm.0 - 20.0).abs() < 1.0, "{:?}", ball.longest_diameter_mm);
         assert!(ball.center_mm.distance(PatientPoint::new(60.0, 10.0, -30.0)) < 0.1);
         assert!((ball.mean_hu - 50.0).abs() < 1e-6);
         assert!(ball.kept && score > 0.5);
+        let [outline] = &outlines[..] else { panic!("one kept, one outline") };
+        assert_eq!((outline.side, outline.center), (Side::Left, ball.center_mm));
+        assert_eq!(outline.mask.n_inside(), ball.voxels.0 as usize);
+        assert_eq!(outline.mask.centroid(), Some(ball.center_mm));
     }
 
     #[test]
     fn a_small_ball_is_a_candidate_that_is_not_kept() {
         let policy = DecisionPolicy::embedded();
         let (probability, hu) = ball(4.0);
-        let (candidates, score) = measure_candidates(&probability, &hu, Side::Left, &policy);
-        assert!(!candidates[0].kept);
-        assert!(score > 0.0 && score < 0.5);
+        let found = measure_candidates(&probability, &hu, Side::Left, &policy);
+        assert!(!found.candidates[0].kept && found.outlines.is_empty());
+        assert!(found.score > 0.0 && found.score < 0.5);
     }
 
     #[test]

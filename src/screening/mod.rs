@@ -7,5 +7,6 @@ pub mod report;
 pub mod screener;
 
 pub use decision::DecisionPolicy;
+pub use measure::Outline;
 pub use report::{Decision, ScreeningReport};
 pub use screener::{Screened, Screener};

@@ -3,7 +3,7 @@
 
 use super::decision::{DecisionPolicy, decide};
 use super::gland::{GlandRegion, gland_regions};
-use super::measure::measure_candidates;
+use super::measure::{Measured, Outline, measure_candidates};
 use super::report::{
     CandidateReport, Decision, GlandReport, GlandState, ModelIdentity, Models as ModelIdentities,
 };
@@ -35,6 +35,8 @@ pub struct Screened {
     pub glands: Vec<GlandReport>,
     /// Right first, largest first.
     pub candidates: Vec<CandidateReport>,
+    /// One for each kept candidate, in their order.
+    pub outlines: Vec<Outline>,
 }
 
 /// A network failed: nothing can be said.
@@ -58,6 +60,7 @@ impl Screened {
             score: 0.0,
             glands: Vec::new(),
             candidates: Vec::new(),
+            outlines: Vec::new(),
         }
     }
 }
@@ -126,7 +129,7 @@ impl Screener {
         let (right, left) =
             rayon::join(|| self.screen_gland(volume, right), || self.screen_gland(volume, left));
         on_stage(Stage::Deciding);
-        let [(right, right_candidates), (left, left_candidates)] = [right?, left?];
+        let [(right, in_right), (left, in_left)] = [right?, left?];
         let glands = [right, left];
         let (decision, reason) = decide(&glands);
         Ok(Screened {
@@ -134,16 +137,17 @@ impl Screener {
             reason,
             score: glands.iter().map(|gland| gland.score).fold(0.0, f64::max),
             glands: glands.into(),
-            candidates: right_candidates.into_iter().chain(left_candidates).collect(),
+            candidates: in_right.candidates.into_iter().chain(in_left.candidates).collect(),
+            outlines: in_right.outlines.into_iter().chain(in_left.outlines).collect(),
         })
     }
 
-    /// One gland and the candidates in it.
+    /// One gland and what is outlined in it.
     fn screen_gland(
         &self,
         volume: &Volume<Hounsfield>,
         region: GlandRegion,
-    ) -> Result<(GlandReport, Vec<CandidateReport>), ScreenError> {
+    ) -> Result<(GlandReport, Measured), ScreenError> {
         let GlandRegion { side, heatmap_peak, center, not_assessable } = region;
         let mut gland = GlandReport {
             side,
@@ -154,19 +158,22 @@ impl Screener {
             decision: Decision::NotAssessable,
             score: 0.0,
         };
-        let Some(at) = center else { return Ok((gland, Vec::new())) };
+        let Some(at) = center else {
+            let nothing = Measured { candidates: Vec::new(), outlines: Vec::new(), score: 0.0 };
+            return Ok((gland, nothing));
+        };
         let segmentation = self.models.segmenter.segment(volume, at, side)?;
-        let (candidates, score) =
+        let found =
             measure_candidates(&segmentation.probability, &segmentation.hu, side, &self.policy);
-        gland.score = score;
+        gland.score = found.score;
         // A mass in the part that was scanned is a mass; the absence of one in a part is nothing.
-        gland.decision = if candidates.iter().any(|candidate| candidate.kept) {
+        gland.decision = if !found.outlines.is_empty() {
             Decision::Flagged
         } else if not_assessable.is_some() {
             Decision::NotAssessable
         } else {
             Decision::NotFlagged
         };
-        Ok((gland, candidates))
+        Ok((gland, found))
     }
 }

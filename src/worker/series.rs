@@ -9,9 +9,10 @@ use crate::dicom::ct_pixels::same_pixels;
 use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::error::Chain;
 use crate::imaging::Volume;
-use crate::intake::ct_volume::{assemble, load};
+use crate::intake::ct_volume::{VolumePlan, assemble, load};
 use crate::phi::Phi;
 use crate::reason::Reason;
+use crate::screening::measure::Outline;
 use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing};
 use crate::screening::screener::{ScreenError, Screened, Screener};
 use crate::status::Stage;
@@ -26,6 +27,26 @@ pub struct SeriesIdentity {
     pub series: SeriesInstanceUid,
     /// Accession Number, empty when there is none.
     pub accession_number: Phi<String>,
+}
+
+/// One series, screened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Analysed {
+    /// The answer.
+    pub report: ScreeningReport,
+    /// What it was found in; `None` where the series is no volume.
+    pub detail: Option<Detail>,
+}
+
+/// What pictures and outlines are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detail {
+    /// The images of the volume.
+    pub plan: VolumePlan,
+    /// The volume.
+    pub volume: Volume<Hounsfield>,
+    /// One for each kept candidate of the report, in their order.
+    pub outlines: Vec<Outline>,
 }
 
 /// What a series is screened with.
@@ -58,17 +79,33 @@ impl Analysis<'_> {
         images: Vec<CtImage>,
         unusable: &[Reason],
     ) -> Result<ScreeningReport, ScreenError> {
+        Ok(self.analyse(identity, images, unusable)?.report)
+    }
+
+    /// As [`Analysis::screen`], with the volume and the outlines beside the report.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn analyse(
+        &self,
+        identity: &SeriesIdentity,
+        images: Vec<CtImage>,
+        unusable: &[Reason],
+    ) -> Result<Analysed, ScreenError> {
         let watch = Stopwatch::new(self.clock);
         let on_stage = |stage| {
             watch.enter(stage);
             (self.on_stage)(stage);
         };
         on_stage(Stage::Loading);
-        let screened = match volume(images, unusable) {
-            Ok(volume) => self.screener.screen(&volume, &on_stage)?,
-            Err(reason) => Screened::not_assessable(reason),
+        let found = volume(images, unusable);
+        let mut screened = match &found {
+            Ok((_, volume)) => self.screener.screen(volume, &on_stage)?,
+            Err(reason) => Screened::not_assessable(*reason),
         };
-        Ok(self.report(identity, screened, watch.read()))
+        let outlines = std::mem::take(&mut screened.outlines);
+        let detail = found.ok().map(|(plan, volume)| Detail { plan, volume, outlines });
+        Ok(Analysed { report: self.report(identity, screened, watch.read()), detail })
     }
 
     /// The report of a series that could not be analysed at all.
@@ -101,7 +138,10 @@ impl Analysis<'_> {
     }
 }
 
-fn volume(images: Vec<CtImage>, unusable: &[Reason]) -> Result<Volume<Hounsfield>, Reason> {
+fn volume(
+    images: Vec<CtImage>,
+    unusable: &[Reason],
+) -> Result<(VolumePlan, Volume<Hounsfield>), Reason> {
     // A file of the series that can't be read is a hole in it, wherever the hole would be.
     if let Some(reason) = unusable.first() {
         return Err(*reason);
@@ -116,10 +156,11 @@ fn volume(images: Vec<CtImage>, unusable: &[Reason]) -> Result<Volume<Hounsfield
         spacing_mm = ?plan.geometry.spacing_mm(),
         "volume assembled"
     );
-    load(&plan).map_err(|error| {
+    let volume = load(&plan).map_err(|error| {
         tracing::warn!(error = %Chain(&error), "could not decode a slice");
         error.reason()
-    })
+    })?;
+    Ok((plan, volume))
 }
 
 /// When each step began.

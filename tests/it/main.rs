@@ -7,12 +7,15 @@
     reason = "tests use small numbers"
 )]
 
+mod cli;
 mod cohort;
 mod daemon;
 mod display;
 mod intake;
 mod onnx;
 mod outbox;
+mod real_ct;
+mod results;
 mod segmentation;
 mod tidy;
 mod units;

@@ -23,6 +23,7 @@ const ROOMS: &[&str] = &[
     // 3
     "screening",
     "phantom",
+    "dicom::result_segmentation",
     "dicom::segmentation",
     "dicom::segmentation_reader",
     // 4

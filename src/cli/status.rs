@@ -1,0 +1,148 @@
+//! `parotidd status`: what the database holds, read beside a running daemon.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use super::screen::Format;
+use super::screener;
+use crate::clock::rfc3339;
+use crate::config::Config;
+use crate::db::results::StoredResult;
+use crate::db::summary::{self, Summary};
+use crate::screening::report::{Decision, Models};
+use crate::units::Side;
+
+/// Version of the JSON.
+const SCHEMA: &str = "parotidd.status/1";
+
+/// Show what was received, screened and delivered, and by which models
+///
+/// Reads the database in data_dir and changes nothing; the daemon may be running. Ends with 1 when
+/// there is no database yet.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub struct StatusArgs {
+    /// Settings (TOML) that name the data folder
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Serialize)]
+struct StatusReport {
+    schema: &'static str,
+    software_version: &'static str,
+    models: Models,
+    data_dir: PathBuf,
+    n_instances: u64,
+    jobs: serde_json::Map<String, serde_json::Value>,
+    results: serde_json::Map<String, serde_json::Value>,
+    deliveries: Deliveries,
+    newest_result: Option<Newest>,
+}
+
+#[derive(Debug, Serialize)]
+struct Deliveries {
+    waiting: u32,
+    sent: u64,
+    dead: u32,
+    oldest_waiting_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Newest {
+    series_instance_uid: String,
+    decision: Decision,
+    sides: Vec<Side>,
+    score: f64,
+    at: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the settings are bad, or there is no database that can be read.
+pub fn run(args: &StatusArgs) -> Result<()> {
+    let config = Config::load(args.config.as_deref())?;
+    let path = config.database();
+    if !path.exists() {
+        bail!(
+            "no database at `{}`: `parotidd run` has not been started with these settings",
+            path.display()
+        );
+    }
+    let summary = summary::read(&path)?;
+    let models = screener(config.models_dir.as_deref())?.identities();
+    let report = report(summary, models, config.data_dir);
+    let text = match args.format {
+        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Text => text(&report),
+    };
+    io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
+}
+
+fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
+    let Summary { n_instances, jobs, results, deliveries, newest } = summary;
+    StatusReport {
+        schema: SCHEMA,
+        software_version: env!("CARGO_PKG_VERSION"),
+        models,
+        data_dir,
+        n_instances,
+        jobs: jobs.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
+        results: results.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
+        deliveries: Deliveries {
+            waiting: deliveries.n_waiting,
+            sent: deliveries.n_sent,
+            dead: deliveries.n_dead,
+            oldest_waiting_at: deliveries.oldest_waiting_unix_ms.map(rfc3339),
+        },
+        newest_result: newest.map(|newest| {
+            let StoredResult { series, decision, sides, score, created_unix_ms, .. } = newest;
+            let series_instance_uid = series.to_string();
+            Newest { series_instance_uid, decision, sides, score, at: rfc3339(created_unix_ms) }
+        }),
+    }
+}
+
+fn text(report: &StatusReport) -> String {
+    let counts = |map: &serde_json::Map<String, serde_json::Value>| {
+        let entries = map.iter().map(|(name, n)| format!("{n} {}", name.replace('_', " ")));
+        entries.collect::<Vec<_>>().join(", ")
+    };
+    let Deliveries { waiting, sent, dead, oldest_waiting_at } = &report.deliveries;
+    let oldest = oldest_waiting_at.as_ref().map_or(String::new(), |at| format!(" (since {at})"));
+    let newest = report.newest_result.as_ref().map_or("none yet".to_owned(), |newest| {
+        let sides: String = newest.sides.iter().map(|side| format!(" {side}")).collect();
+        let decision = newest.decision.as_str().replace('_', " ");
+        format!("{decision}{sides}, {}, series {}", newest.at, newest.series_instance_uid)
+    });
+    let Models { localizer, segmenter, decision } = &report.models;
+    let models = format!(
+        "{} {}, {} {}, decision {}",
+        localizer.name, localizer.version, segmenter.name, segmenter.version, decision.version
+    );
+    let mut out = String::new();
+    let lines = [
+        ("data", report.data_dir.display().to_string()),
+        ("instances", report.n_instances.to_string()),
+        ("jobs", counts(&report.jobs)),
+        ("results", counts(&report.results)),
+        ("newest", newest),
+        ("deliveries", format!("{waiting} waiting{oldest}, {sent} sent, {dead} dead letters")),
+        ("models", models),
+        ("parotidd", report.software_version.to_owned()),
+    ];
+    for (name, value) in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{name:11} {value}");
+    }
+    out
+}

@@ -1,0 +1,107 @@
+//! What is in the database, for a person: read beside a running daemon, without touching anything.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags, Row};
+
+use super::deliveries::{self, DeliveryCounts};
+use super::jobs::JobState;
+use super::results::{self, StoredResult};
+use super::{DbError, open, row};
+use crate::limits::DB_BUSY;
+use crate::screening::report::Decision;
+
+/// Counts, and the newest answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Instances that were answered `Success` and are still kept.
+    pub n_instances: u64,
+    /// Jobs by state, in [`JobState::ALL`]'s order.
+    pub jobs: Vec<(JobState, u64)>,
+    /// Answers by decision, superseded ones too: flagged, not flagged, not assessable.
+    pub results: [(Decision, u64); 3],
+    /// Deliveries by state.
+    pub deliveries: DeliveryCounts,
+    /// The newest answer.
+    pub newest: Option<StoredResult>,
+}
+
+/// Reads the summary of the database at `path`, as it is at one moment.
+///
+/// # Errors
+/// [`DbError::Open`] where there is no such file or it cannot be read; [`DbError::Foreign`],
+/// [`DbError::Newer`] or [`DbError::Older`] where it is not one of this program's version.
+pub fn read(path: &Path) -> Result<Summary, DbError> {
+    let opened = || -> Result<Connection, rusqlite::Error> {
+        let connection = Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        connection.busy_timeout(DB_BUSY)?;
+        Ok(connection)
+    };
+    let connection = opened().map_err(|source| DbError::Open { path: path.into(), source })?;
+    open::check_version(&connection, path)?;
+    summarize(&connection)
+        .map_err(|source| DbError::Run { doing: "read the database's summary", source })
+}
+
+fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
+    // One transaction: all counts are of the same moment.
+    let moment = connection.unchecked_transaction()?;
+    let one = |sql: &str| moment.query_row(sql, [], |row| row::count(row, 0));
+    let of = |sql: &str, name: &str| moment.query_row(sql, [name], |row: &Row| row::count(row, 0));
+    let jobs = JobState::ALL.into_iter().map(|state| {
+        Ok((state, of("SELECT count(*) FROM jobs WHERE state = ?1", state.as_str())?))
+    });
+    let mut results =
+        [Decision::Flagged, Decision::NotFlagged, Decision::NotAssessable].map(|it| (it, 0));
+    for (decision, n) in &mut results {
+        *n = of("SELECT count(*) FROM results WHERE decision = ?1", decision.as_str())?;
+    }
+    Ok(Summary {
+        n_instances: one("SELECT count(*) FROM instances")?,
+        jobs: jobs.collect::<Result<_, rusqlite::Error>>()?,
+        results,
+        deliveries: deliveries::counts().run(&moment)?,
+        newest: results::latest().run(&moment)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::instances;
+    use crate::db::instances::tests::instance;
+
+    #[test]
+    fn a_database_is_read_while_it_is_in_use_and_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parotidd.db");
+        assert!(matches!(read(&path).unwrap_err(), DbError::Open { .. }));
+        assert!(!path.exists());
+        let opened = open::open(&path).unwrap();
+        assert_eq!(read(&path).unwrap().n_instances, 0);
+        opened.db.call_blocking(instances::record(instance(1, 1))).unwrap();
+        let summary = read(&path).unwrap();
+        assert_eq!((summary.n_instances, summary.newest), (1, None));
+        assert_eq!(summary.jobs.len(), JobState::ALL.len());
+        let crate::db::Opened { db, thread, .. } = opened;
+        drop(db);
+        thread.join().unwrap();
+        assert_eq!(read(&path).unwrap().n_instances, 1);
+    }
+
+    #[test]
+    fn another_version_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parotidd.db");
+        drop(open::open(&path).unwrap().db);
+        for (version, older) in [(0, true), (99, false)] {
+            Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
+            let error = read(&path).unwrap_err();
+            assert_eq!(matches!(error, DbError::Older { .. }), older, "{error}");
+            assert_eq!(matches!(error, DbError::Newer { .. }), !older, "{error}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The commands as a shell runs them: what they print, what they write, how they end.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn parotidd(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parotidd")).args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Settings whose data are in `folder`.
+fn settings(folder: &Path) -> String {
+    let path = folder.join("parotidd.toml");
+    fs::write(&path, format!("data_dir = {:?}\n", folder.join("data"))).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn every_command_explains_itself() {
+    let help = stdout(&parotidd(&["--help"]));
+    for part in ["not for diagnostic use", "Exit codes", "65  no usable input", "flagged"] {
+        assert!(help.contains(part), "{part}\n{help}");
+    }
+    let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names: Vec<&str> = commands
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(names.contains(&"screen") && names.contains(&"self-test"), "{names:?}");
+    for name in names.iter().filter(|name| **name != "help") {
+        let help = stdout(&parotidd(&[name, "--help"]));
+        assert!(help.lines().count() >= 5, "{name}: {help}");
+    }
+    assert_eq!(parotidd(&["no-such-command"]).status.code(), Some(2));
+}
+
+#[test]
+fn the_manual_has_a_page_for_each_command() {
+    let page = stdout(&parotidd(&["man"]));
+    assert!(page.contains(".TH") && page.contains("EXIT STATUS"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man1");
+    assert!(parotidd(&["man", "--out", pages.to_str().unwrap()]).status.success());
+    for name in ["parotidd.1", "parotidd-run.1", "parotidd-screen.1", "parotidd-self-test.1"] {
+        assert!(pages.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn shells_get_their_completions() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout(&parotidd(&["completions", shell])).contains("self-test"), "{shell}");
+    }
+}
+
+#[test]
+fn views_are_rendered_by_name_or_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let png = folder.path().join("ready.png");
+    let out = png.to_str().unwrap();
+    assert!(parotidd(&["render", "ready", "--size", "480x320", "--out", out]).status.success());
+    let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&png).unwrap()));
+    let reader = decoder.read_info().unwrap();
+    assert_eq!((reader.info().width, reader.info().height), (480, 320));
+    let help = stdout(&parotidd(&["render", "--help"]));
+    let all = folder.path().join("all");
+    let arguments = ["render", "--all", "--size", "320x240", "--out", all.to_str().unwrap()];
+    assert!(parotidd(&arguments).status.success());
+    for (name, _) in parotidd::display::samples::views() {
+        assert!(help.contains(name), "{name} is in --help");
+        assert!(all.join(format!("{name}.png")).is_file(), "{name}");
+    }
+    assert_eq!(parotidd(&["render", "nothing", "--out", out]).status.code(), Some(2));
+    assert_eq!(parotidd(&["render", "--out", out]).status.code(), Some(2));
+}
+
+#[test]
+fn status_reads_the_database_and_says_when_there_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = settings(folder.path());
+    let none = parotidd(&["status", "--config", &config]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(stderr(&none).contains("no database"), "{}", stderr(&none));
+    assert!(!folder.path().join("data").exists());
+
+    fs::create_dir(folder.path().join("data")).unwrap();
+    // Kept open: the daemon may be running.
+    let opened = parotidd::db::open(&folder.path().join("data/parotidd.db")).unwrap();
+    let status = parotidd(&["status", "--config", &config, "--format", "json"]);
+    assert!(status.status.success(), "{}", stderr(&status));
+    let json: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(json["schema"], "parotidd.status/1");
+    assert_eq!(json["n_instances"], 0);
+    assert_eq!(json["jobs"]["queued"], 0);
+    assert_eq!(json["deliveries"]["dead"], 0);
+    assert_eq!(json["newest_result"], serde_json::Value::Null);
+    assert_eq!(json["models"]["localizer"]["sha256"].as_str().unwrap().len(), 64);
+    let text = stdout(&parotidd(&["status", "--config", &config]));
+    assert!(text.contains("none yet") && text.contains("0 dead letters"), "{text}");
+    drop(opened);
+}
+
+#[test]
+fn bad_settings_end_with_64() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.toml");
+    fs::write(&path, "surprise = 1\n").unwrap();
+    for command in ["status", "self-test"] {
+        let output = parotidd(&[command, "--config", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(64), "{command}");
+    }
+}
+
+#[test]
+fn the_self_test_passes_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = settings(folder.path());
+    let output = parotidd(&["self-test", "--config", &config]);
+    let lines = stdout(&output);
+    assert!(output.status.success(), "{lines}\n{}", stderr(&output));
+    for check in ["models", "phantom", "screening", "spool", "database", "display"] {
+        assert!(lines.contains(&format!("ok      {check}: ")), "{check}\n{lines}");
+    }
+    assert!(!folder.path().join("data").exists());
+}
+
+#[test]
+fn a_self_test_that_fails_says_what_and_ends_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    fs::create_dir(&models).unwrap();
+    let config = folder.path().join("parotidd.toml");
+    let data = folder.path().join("data");
+    fs::write(&config, format!("data_dir = {data:?}\nmodels_dir = {models:?}\n")).unwrap();
+    let output = parotidd(&["self-test", "--config", config.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = stdout(&output);
+    assert!(lines.contains("failed  models: ") && lines.contains("ok      spool: "), "{lines}");
+}
+
+#[test]
+fn a_screening_writes_what_its_report_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let [series, out] = ["series", "out"].map(|name| folder.path().join(name));
+    let [series, out] = [&series, &out].map(|path| path.to_str().unwrap());
+    let size = ["--matrix", "128", "--slices", "36", "--spacing", "4"];
+    let phantom = ["phantom", "--seed", "7", "--tumor", "left", "--out", series];
+    assert!(parotidd(&[&phantom[..], &size].concat()).status.success());
+    let screened = parotidd(&["screen", series, "--out", out]);
+    assert!(screened.status.success(), "{}", stderr(&screened));
+    let report: serde_json::Value = serde_json::from_slice(&screened.stdout).unwrap();
+    let written = Path::new(out).join(report["series_instance_uid"].as_str().unwrap());
+    let kept: serde_json::Value =
+        serde_json::from_slice(&fs::read(written.join("report.json")).unwrap()).unwrap();
+    assert_eq!(kept, report);
+    for gland in report["glands"].as_array().unwrap() {
+        let picture = written.join(format!("key-{}.png", gland["side"].as_str().unwrap()));
+        assert_eq!(picture.exists(), !gland["center_mm"].is_null(), "{gland}");
+    }
+    let candidates = report["candidates"].as_array().unwrap();
+    let any_kept = candidates.iter().any(|candidate| candidate["kept"] == true);
+    assert_eq!(written.join("seg.dcm").exists(), any_kept);
+}
+
+#[test]
+fn what_cannot_be_screened_ends_with_65_and_leaves_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let [series, out] = ["series", "out"].map(|name| folder.path().join(name));
+    let [series, out] = [&series, &out].map(|path| path.to_str().unwrap());
+    let size = ["--matrix", "64", "--slices", "4", "--spacing", "4"];
+    assert!(
+        parotidd(&[&["phantom", "--seed", "1", "--out", series][..], &size].concat())
+            .status
+            .success()
+    );
+    let screened = parotidd(&["screen", series, "--out", out]);
+    assert_eq!(screened.status.code(), Some(65));
+    assert!(stderr(&screened).contains("too_few_slices"), "{}", stderr(&screened));
+    let written = fs::read_dir(out).unwrap().next().unwrap().unwrap().path();
+    let names: Vec<_> =
+        fs::read_dir(written).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["report.json"]);
+}
