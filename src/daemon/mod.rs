@@ -14,7 +14,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use embedded_graphics::geometry::Size;
@@ -29,7 +29,7 @@ use self::arrivals::{Recorder, SeriesTask};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
-use crate::delivery::{Destination, Outbox};
+use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
@@ -103,31 +103,14 @@ impl Daemon {
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
 
         let (wake_worker, wakes) = sync_channel(1);
-        let worker = Worker {
-            db: parts.db.clone(),
-            screener: Arc::clone(&parts.screener),
-            clock: Arc::clone(&parts.clock),
-            spool: parts.spool.folder().to_owned(),
-            destinations: Arc::clone(&parts.destinations),
-            outbox: waker,
-            status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("worker", HEARTBEAT_WORKER),
-        };
+        let worker = parts.worker(waker);
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
         let mut assembler = SeriesAssembler::new(parts.config.quiet());
         arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
-        let series_task = SeriesTask {
-            db: parts.db.clone(),
-            clock: Arc::clone(&parts.clock),
-            assembler,
-            model_key: parts.screener.key(),
-            worker: wake_worker,
-            status: Arc::clone(&parts.status),
-            heart: parts.hearts.register("series", HEARTBEAT_RECEIVE),
-        };
+        let series_task = parts.series_task(assembler, wake_worker);
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
@@ -236,6 +219,31 @@ impl Parts {
             artim: ARTIM,
             idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
             clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn worker(&self, outbox: Waker) -> Worker {
+        Worker {
+            db: self.db.clone(),
+            screener: Arc::clone(&self.screener),
+            clock: Arc::clone(&self.clock),
+            spool: self.spool.folder().to_owned(),
+            destinations: Arc::clone(&self.destinations),
+            outbox,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worker", HEARTBEAT_WORKER),
+        }
+    }
+
+    fn series_task(&self, assembler: SeriesAssembler, worker: SyncSender<()>) -> SeriesTask {
+        SeriesTask {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            assembler,
+            model_key: self.screener.key(),
+            worker,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
         }
     }
 
