@@ -84,8 +84,8 @@ impl Cli {
     #[must_use]
     pub fn log_filter(&self) -> &'static str {
         match self.command {
-            Command::Run(_) => "info,tract=warn,ureq=warn",
-            _ => "warn",
+            Command::Run(_) => "info,tract=warn,ureq=warn,dicom_parser=error",
+            _ => "warn,dicom_parser=error",
         }
     }
 

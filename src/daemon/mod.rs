@@ -28,7 +28,7 @@ pub use self::error::DaemonError;
 use self::arrivals::{Recorder, SeriesTask};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
-use crate::db::{self, Db, DbThread, instances, jobs};
+use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
 use crate::display::backend::Backend;
@@ -37,14 +37,14 @@ use crate::error::Chain;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{
-    ARRIVALS_QUEUE_MAX, ARTIM, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
+    ARRIVALS_QUEUE_MAX, ARTIM, DB_BUSY, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
 };
 use crate::screening::Screener;
-use crate::status::{ModelVersions, Status};
+use crate::status::{LastResult, ModelVersions, Status};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
-use crate::worker::Worker;
+use crate::worker::{self, Worker};
 
 /// A running appliance.
 #[derive(Debug)]
@@ -57,6 +57,7 @@ pub struct Daemon {
     rest: JoinSet<Result<(), DaemonError>>,
     stop_rest: watch::Sender<bool>,
     worker: oneshot::Receiver<Result<(), DaemonError>>,
+    db: Db,
     db_thread: DbThread,
     /// Held until the end: two daemons on one folder would screen and send everything twice.
     _lock: File,
@@ -107,7 +108,9 @@ impl Daemon {
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
-        let series_task = parts.series_task(wake_worker).await?;
+        let mut assembler = SeriesAssembler::new(parts.config.quiet());
+        arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
+        let series_task = parts.series_task(assembler, wake_worker);
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
@@ -131,6 +134,7 @@ impl Daemon {
             rest,
             stop_rest,
             worker,
+            db: parts.db,
             db_thread,
             _lock: lock,
         })
@@ -176,8 +180,7 @@ impl Daemon {
         if outcome.is_ok() {
             match timeout(DRAIN, &mut self.worker).await {
                 Ok(ended) => outcome = flatten("worker", ended.ok()),
-                // Its job is in the database and is claimed again at the next start.
-                Err(_) => tracing::warn!("the analysis under way is left for the next start"),
+                Err(_) => self.leave_analysis().await,
             }
         }
         self.stop_rest.send_replace(true);
@@ -189,37 +192,19 @@ impl Daemon {
         drop(self.db_thread);
         outcome
     }
+
+    /// The job under way is in the database and is claimed again at the next start, as if new.
+    async fn leave_analysis(&self) {
+        tracing::warn!("the analysis under way is left for the next start");
+        match timeout(DB_BUSY, self.db.call(jobs::give_back_attempt())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %Chain(&error), "it counts as an attempt"),
+            Err(_) => tracing::warn!("it counts as an attempt: the database is busy"),
+        }
+    }
 }
 
 impl Parts {
-    fn worker(&self, outbox: Waker) -> Worker {
-        Worker {
-            db: self.db.clone(),
-            screener: Arc::clone(&self.screener),
-            clock: Arc::clone(&self.clock),
-            spool: self.spool.folder().to_owned(),
-            destinations: Arc::clone(&self.destinations),
-            outbox,
-            status: Arc::clone(&self.status),
-            heart: self.hearts.register("worker", HEARTBEAT_WORKER),
-        }
-    }
-
-    /// The series task, with the series that the last run left open.
-    async fn series_task(&self, worker: SyncSender<()>) -> Result<SeriesTask, DaemonError> {
-        let mut assembler = SeriesAssembler::new(self.config.quiet());
-        arrivals::reopen(&self.db, &mut assembler, self.clock.monotonic()).await?;
-        Ok(SeriesTask {
-            db: self.db.clone(),
-            clock: Arc::clone(&self.clock),
-            assembler,
-            model_key: self.screener.key(),
-            worker,
-            status: Arc::clone(&self.status),
-            heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
-        })
-    }
-
     fn scp_options(&self) -> ScpOptions {
         let dicom = &self.config.dicom;
         let anyone = dicom.calling_ae_titles.iter().any(|title| title.as_str() == "*");
@@ -234,6 +219,31 @@ impl Parts {
             artim: ARTIM,
             idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
             clock: Arc::clone(&self.clock),
+        }
+    }
+
+    fn worker(&self, outbox: Waker) -> Worker {
+        Worker {
+            db: self.db.clone(),
+            screener: Arc::clone(&self.screener),
+            clock: Arc::clone(&self.clock),
+            spool: self.spool.folder().to_owned(),
+            destinations: Arc::clone(&self.destinations),
+            outbox,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worker", HEARTBEAT_WORKER),
+        }
+    }
+
+    fn series_task(&self, assembler: SeriesAssembler, worker: SyncSender<()>) -> SeriesTask {
+        SeriesTask {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            assembler,
+            model_key: self.screener.key(),
+            worker,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
         }
     }
 
@@ -319,6 +329,7 @@ async fn open(
             localizer: identities.localizer.version,
             segmenter: identities.segmenter.version,
         }),
+        last_result: last_result(&opened.db).await?,
         ..Status::default()
     });
     let parts = Parts {
@@ -332,6 +343,17 @@ async fn open(
         status: Arc::new(status),
     };
     Ok((parts, opened.thread))
+}
+
+/// The newest answer, which a restart must not take off the display.
+async fn last_result(db: &Db) -> Result<Option<LastResult>, DaemonError> {
+    let Some(stored) = db.call(results::latest()).await? else { return Ok(None) };
+    // Stored by an earlier version, perhaps; the display can do without.
+    let report = serde_json::from_str(&stored.report).ok();
+    Ok(report.map(|report| LastResult {
+        finished_unix_ms: stored.created_unix_ms,
+        outcome: worker::outcome(&report),
+    }))
 }
 
 /// Writes a row for every instance of the spool: the database was damaged and a new one is empty.

@@ -224,6 +224,18 @@ pub fn retry(id: JobId, error: String) -> Operation<()> {
     })
 }
 
+/// Gives the running job its attempt back: it is left because the program was asked to stop, which says
+/// nothing about the job. The next start puts it back ([`recover`]).
+pub fn give_back_attempt() -> Operation<()> {
+    Operation::new("give a screening job its attempt back", |connection| {
+        connection.execute(
+            "UPDATE jobs SET attempts = max(attempts - 1, 0) WHERE state = 'running'",
+            [],
+        )?;
+        Ok(())
+    })
+}
+
 /// What the start does with the jobs of the last run: those that were running are what a crash left
 /// and wait again; those made for other models (an update came between) are handed to these, with
 /// their attempts given back. Answers how many had been running.
@@ -351,6 +363,18 @@ mod tests {
         assert_eq!(claimed(&connection), Some((JobId(2), 1, 1)));
         let counts = counts().run(&connection).unwrap();
         assert_eq!(counts, JobCounts { n_queued: 0, n_running: 2, n_finished: 0 });
+    }
+
+    #[test]
+    fn orderly_stops_cost_no_attempt() {
+        let connection = in_memory();
+        record(&connection, 1, 1);
+        enqueue_series(&connection, 1);
+        for _ in 0..=JOB_ATTEMPTS_MAX {
+            assert_eq!(claimed(&connection), Some((JobId(1), 1, 1)));
+            give_back_attempt().run(&connection).unwrap();
+            recover("m1".into()).run(&connection).unwrap();
+        }
     }
 
     #[test]

@@ -9,8 +9,15 @@ mod ward;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 
+use parotidd::clock::SystemClock;
+use parotidd::config::Config;
+use parotidd::daemon::Daemon;
 use parotidd::db::{self, deliveries, instances, results};
+use parotidd::inference::Models;
+use parotidd::screening::{DecisionPolicy, Screener};
+use tokio::task::spawn_blocking;
 
 use self::contract::check_alert;
 use self::support::*;
@@ -109,6 +116,68 @@ fn an_alert_waits_until_its_receiver_is_there() {
 }
 
 #[test]
+fn a_stop_finishes_the_analysis_and_a_restart_remembers() {
+    if !has_dcmtk("storescu") {
+        return;
+    }
+    let phantoms = Phantoms::get();
+    let series = &phantoms.small;
+    let ward = Ward::open();
+    let site = Site::new(&format!("{SETTINGS}{}", Ward::destination(&ward.url)));
+    let mut daemon = site.start();
+    store(series, daemon.address());
+    daemon.wait_for_log(" screening ");
+    assert!(daemon.terminate().success());
+    assert!(site.log().contains(" screened "), "{}", site.log());
+
+    // In this process, to see its status; the alert may have gone out by the first daemon already.
+    let config = Config::load(Some(&site.config())).unwrap();
+    let screener = Screener::new(Models::embedded().unwrap(), DecisionPolicy::embedded());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let clock = Arc::new(SystemClock::new());
+        let daemon = Daemon::start(config, screener, clock).await.unwrap();
+        let shown = daemon.status().borrow().last_result.clone().expect("it is in the database");
+        let received = spawn_blocking({
+            let (ward, series) = (ward.clone(), series.uid.clone());
+            move || ward.wait_for_alert(&series)
+        });
+        let decision = received.await.unwrap().alert["decision"].clone();
+        assert_eq!(serde_json::to_value(shown.outcome).unwrap()["decision"], decision);
+        daemon.run_until(std::future::ready(())).await.unwrap();
+    });
+    assert_eq!(ward.distinct_about(&series.uid).len(), 1);
+}
+
+#[test]
+fn a_lost_database_is_filled_again_and_the_receiver_knows_the_alert() {
+    if !has_dcmtk("storescu") {
+        return;
+    }
+    let phantoms = Phantoms::get();
+    let series = &phantoms.small;
+    let ward = Ward::open();
+    let site = Site::new(&format!("{SETTINGS}{}", Ward::destination(&ward.url)));
+    let mut daemon = site.start();
+    store(series, daemon.address());
+    let first = ward.wait_for_alert(&series.uid);
+    assert!(daemon.terminate().success());
+    let database = site.data_dir().join("parotidd.db");
+    fs::write(&database, "no database").unwrap();
+    // The log alone would bring everything back.
+    let log = site.data_dir().join("parotidd.db-wal");
+    assert!(fs::remove_file(&log).is_ok() || !log.exists());
+
+    let mut daemon = site.start();
+    daemon.wait_for_log("recorded again from the spool n=30");
+    daemon.wait_for_log("delivered destination=ward");
+    assert!(daemon.terminate().success());
+    let keys: Vec<_> = ward.about(&series.uid).into_iter().map(|it| it.key).collect();
+    assert_eq!(keys, [first.key.clone(), first.key]);
+    assert!(site.data_dir().join("parotidd.db.corrupt-1").exists());
+}
+
+#[test]
 fn who_may_not_connect_is_rejected() {
     if !has_dcmtk("echoscu") {
         return;
@@ -126,13 +195,22 @@ fn who_may_not_connect_is_rejected() {
 }
 
 #[test]
-fn a_second_daemon_on_the_same_folder_says_so_and_ends() {
+fn a_data_folder_that_cannot_be_used_is_named() {
     let site = Site::new(SETTINGS);
     let daemon = site.start();
     let second = run(&["run", "--config", site.config().to_str().unwrap()]);
     assert_eq!(second.code, Some(1), "{second:?}");
     assert!(second.stderr.contains("another parotidd uses"), "{second:?}");
     assert!(daemon.terminate().success());
+
+    // A folder that cannot be one.
+    let config = fs::read_to_string(site.config()).unwrap();
+    let file = site.config().join("data");
+    let at = config.replace(site.data_dir().to_str().unwrap(), file.to_str().unwrap());
+    fs::write(site.config(), at).unwrap();
+    let ended = run(&["run", "--config", site.config().to_str().unwrap()]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("could not prepare the data folder"), "{ended:?}");
 }
 
 #[test]

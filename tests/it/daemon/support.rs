@@ -25,12 +25,18 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Waits until `look` finds something.
 pub(super) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    wait_or(|| panic!("waited in vain for {what}"), &mut look)
+}
+
+fn wait_or<T>(give_up: impl FnOnce() -> T, look: &mut impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        if Instant::now() >= deadline {
+            return give_up();
+        }
         sleep(LOOK);
     }
 }
@@ -167,9 +173,12 @@ impl Daemon<'_> {
 
     /// The first line of this one with these words.
     pub(super) fn wait_for_log(&mut self, words: &str) -> String {
-        wait_for(words, || {
+        let (site, log_start) = (self.site, self.log_start);
+        let log = || site.log()[log_start..].to_owned();
+        let give_up = || panic!("waited in vain for {words:?}:\n{}", log());
+        wait_or(give_up, &mut || {
             let has_ended = self.process.has_ended();
-            let log = self.log();
+            let log = log();
             let line = log.lines().find(|line| line.contains(words));
             assert!(line.is_some() || !has_ended, "ended without {words:?}:\n{log}");
             line.map(str::to_owned)
