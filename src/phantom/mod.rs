@@ -26,12 +26,19 @@ use rand_chacha::ChaCha8Rng;
 pub use acquisition::{Acquisition, Overrides, Protocol, Site};
 pub use tumor::{TumorPlace, TumorSpec, draw_tumor};
 
-use crate::imaging::{Mask, Volume};
+use crate::imaging::{Mask, PatientPoint, Volume};
 use crate::units::{CubicCentimeters, Hounsfield, Side};
 use frame::Frame;
 use noise::derive_seed;
 use person::Person;
 use scene::{Sampling, Scene, side_index};
+
+/// Places that are tried for a mass.
+const TUMOR_TRIES_MAX: usize = 16;
+/// Share of muscle in a mass's place that is good enough.
+const MUSCLE_SHARE_MAX: f64 = 0.08;
+/// Denser than fat, HU.
+const FAT_HU_MAX: f32 = -20.0;
 
 /// What decides a phantom; everything else follows from the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,7 +119,7 @@ pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
     let tumor = spec.tumor.map(|side| {
         let gland = &glands[side_index(side)];
         let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(spec.seed, 30));
-        let spec = TumorSpec::sample(&mut rng, gland);
+        let spec = sample_tumor(&mut rng, &volume, gland);
         // Before the noise: the mass gets the same as everything else.
         let mask = draw_tumor(&mut volume, gland, &spec);
         TumorTruth { side, mask, spec }
@@ -126,6 +133,47 @@ pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
         inside_share,
     });
     Phantom { volume, glands, coverage, tumor, acquisition }
+}
+
+/// A mass that grew in the gland: of several the one that takes the place of the least muscle, since a
+/// mass pushes muscle aside and does not become a part of it.
+fn sample_tumor(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &Mask) -> TumorSpec {
+    let first = TumorSpec::sample(rng, gland);
+    let mut best = (muscle_share(&first, volume, gland), first);
+    for _ in 1..TUMOR_TRIES_MAX {
+        if best.0 <= MUSCLE_SHARE_MAX {
+            break;
+        }
+        let next = TumorSpec { volume_cm3: best.1.volume_cm3, ..TumorSpec::sample(rng, gland) };
+        let share = muscle_share(&next, volume, gland);
+        if share < best.0 {
+            best = (share, next);
+        }
+    }
+    best.1
+}
+
+/// Share of a ball of the mass's size and place that is denser than fat and no gland.
+fn muscle_share(spec: &TumorSpec, volume: &Volume<Hounsfield>, gland: &Mask) -> f64 {
+    const STEPS: i32 = 6;
+    let radius_mm = spec.diameter_mm().0 / 2.0;
+    let at = |n: i32| f64::from(n) / f64::from(STEPS) * radius_mm;
+    let [mut n_inside, mut n_muscle] = [0.0_f64; 2];
+    for (z, y, x) in (-STEPS..=STEPS)
+        .flat_map(|z| (-STEPS..=STEPS).flat_map(move |y| (-STEPS..=STEPS).map(move |x| (z, y, x))))
+    {
+        if x * x + y * y + z * z > STEPS * STEPS {
+            continue;
+        }
+        let PatientPoint { x: left, y: back, z: up } = spec.center;
+        let point = PatientPoint::new(left + at(x), back + at(y), up + at(z));
+        let index = volume.geometry().to_index(point);
+        n_inside += 1.0;
+        let is_gland = gland.interpolate(index).is_some_and(|share| share >= 0.5);
+        let is_dense = volume.interpolate(index).is_some_and(|hu| hu > FAT_HU_MAX);
+        n_muscle += f64::from(u8::from(is_dense && !is_gland));
+    }
+    n_muscle / n_inside
 }
 
 fn scan_number(spec: &PhantomSpec) -> u64 {
