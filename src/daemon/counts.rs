@@ -26,11 +26,13 @@ pub(super) async fn run(
         heart.beat();
         let jobs = db.call(jobs::counts()).await?;
         let deliveries = db.call(deliveries::counts()).await?;
+        let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
         status.modify(|status| {
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
+            status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
         });
         let now = watched.borrow_and_update().clone();

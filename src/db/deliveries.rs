@@ -272,6 +272,19 @@ pub fn destinations_waiting() -> Operation<Vec<String>> {
     })
 }
 
+/// Names of the destinations that did not take something they were sent, and have not yet since.
+pub fn destinations_down() -> Operation<Vec<String>> {
+    Operation::new("list the destinations that cannot be reached", |connection| {
+        connection
+            .prepare_cached(
+                "SELECT DISTINCT destination FROM deliveries
+                 WHERE state = 'waiting' AND attempts > 0 ORDER BY 1",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    })
+}
+
 /// A delivery's whole state, for people and tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {

@@ -282,8 +282,12 @@ async fn trouble_that_passes_is_retried_with_the_same_key() {
     let (_folder, path) = folder_with_db();
     let ward = Ward::open(SCRIPT);
     let appliance = Appliance::start(&path, vec![destination("ward", &ward.url)]);
+    let down = || appliance.db.call(deliveries::destinations_down());
     appliance.screen(1, "flagged").await;
+    appliance.until(|rows| rows.iter().any(|row| row.attempts == 1)).await;
+    assert_eq!(down().await.unwrap(), ["ward"]);
     let rows = appliance.until(all_are("sent")).await;
+    assert!(down().await.unwrap().is_empty());
     assert_eq!(rows[0].attempts, 4);
     let requests = ward.requests();
     assert_eq!(requests.len(), 4);
