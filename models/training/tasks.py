@@ -79,7 +79,7 @@ SEGMENTER = Task(
 )
 
 TASKS = {task.name: task for task in (LOCALIZER, SEGMENTER)}
-SOURCE_WEIGHTS = {"openkbp": 0.65, "phantom": 0.35}
+SOURCE_WEIGHTS = {"openkbp": 0.55, "phantom": 0.45}
 """Share of each source in what is drawn; real anatomy leads."""
 TUMOR_VOXELS_MIN = 500
 """Smallest component that flags, voxels of the 1 mm grid."""

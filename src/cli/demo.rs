@@ -49,10 +49,10 @@ pub struct DemoArgs {
     #[arg(long, default_value = "demo")]
     out: PathBuf,
     /// Which phantom
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 12)]
     seed: u64,
     /// Side of its mass
-    #[arg(long, value_enum, default_value_t = super::phantom::TumorArg::Left)]
+    #[arg(long, value_enum, default_value_t = super::phantom::TumorArg::Right)]
     tumor: super::phantom::TumorArg,
 }
 

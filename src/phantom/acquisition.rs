@@ -114,6 +114,8 @@ pub struct Overrides {
     pub n_slices_max: Option<usize>,
 }
 
+/// Thickest overlapping slice that a site makes.
+const THICKNESS_MM_MAX: f64 = 6.0;
 /// Height of the parotids' middle in the head's frame.
 const PAROTID_Z: f64 = -34.0;
 
@@ -132,7 +134,8 @@ impl Acquisition {
         let slice_spacing_mm = *spacings.choose(rng).expect("the lists above are not empty");
         let overlap = if rng.random_bool(0.15) { 1.25 } else { 1.0 };
         let slice_spacing_mm = overrides.slice_spacing_mm.unwrap_or(slice_spacing_mm);
-        let slice_thickness_mm = slice_spacing_mm * overlap;
+        let slice_thickness_mm =
+            (slice_spacing_mm * overlap).min(THICKNESS_MM_MAX.max(slice_spacing_mm));
         let field_mm: f64 = match site {
             Site::A => rng.random_range(240.0..262.0),
             Site::B => rng.random_range(232.0..275.0),
