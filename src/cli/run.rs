@@ -1,6 +1,6 @@
 //! `parotidd run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -11,6 +11,7 @@ use super::screener;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::system::board::Board;
 
 /// Run the daemon: receive CT over DICOM, screen it, show the state, forward alerts
 ///
@@ -31,6 +32,8 @@ pub struct RunArgs {
 /// When the settings are bad, or the daemon cannot start or go on.
 pub fn run(args: &RunArgs) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
+    let board = Board::recognise(&Board::built_in(), Path::new("/"));
+    tracing::info!(board = board.name, title = board.title, verified = ?board.verified, "board");
     let screener = screener(config.models_dir.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
