@@ -4,7 +4,7 @@ use super::components::connected_components;
 use super::geometry::{BoundingBox, Geometry, PatientPoint};
 use super::resample::resample;
 use super::volume::{Sample, Volume};
-use crate::units::Side;
+use crate::units::{Hounsfield, Side};
 
 /// Grid of one gland's crop: axis-aligned, `spacing_mm` isotropic, `center` at its middle.
 ///
@@ -35,24 +35,25 @@ pub fn gland_crop_grid(
         .expect("a finite centre and positive spacing make a grid")
 }
 
-/// Axis-aligned isotropic grid around the body in `source`: the largest thing denser than
+/// HU on an axis-aligned isotropic grid around the body in `source`: the largest thing denser than
 /// `body_hu_min`, with a margin of two voxels inside the field of view.
 ///
-/// `None` when nothing is denser, or the grid would have more than `n_voxels_max` voxels. The field
-/// of view beyond the body is air and table, where the localizer has nothing to find.
+/// `None` when nothing is denser, or the field of view would have more than `n_voxels_max` voxels. What
+/// lies beyond the body is air and table, where the localizer has nothing to find.
 #[must_use]
-pub fn body_box_grid<T: Sample>(
+pub fn resample_body<T: Sample>(
     source: &Volume<T>,
     spacing_mm: f64,
     body_hu_min: f32,
     n_voxels_max: usize,
-) -> Option<Geometry> {
+) -> Option<Volume<f32>> {
     const MARGIN: usize = 2;
     let whole = covering_grid(source.geometry(), spacing_mm, n_voxels_max)?;
-    let body = resample(source, &whole, -1024.0).map(|&hu| u8::from(hu > body_hu_min));
+    let hu = resample(source, &whole, Hounsfield::AIR.to_f32());
+    let body = hu.map(|&hu| u8::from(hu > body_hu_min));
     let largest = connected_components(&body).into_iter().next()?;
     let shape = whole.shape();
-    Some(whole.cut(&BoundingBox {
+    Some(hu.cut(&BoundingBox {
         start: largest.bounding_box.start.map(|n| n.saturating_sub(MARGIN)),
         end: std::array::from_fn(|a| (largest.bounding_box.end[a] + MARGIN).min(shape[a])),
     }))
@@ -83,7 +84,6 @@ fn covering_grid(source: &Geometry, spacing_mm: f64, n_voxels_max: usize) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Hounsfield;
 
     #[test]
     fn the_crop_is_centred_and_the_left_one_mirrored() {
@@ -107,9 +107,9 @@ mod tests {
                 volume.voxels_mut()[offset] = Hounsfield(40);
             }
         }
-        let found = body_box_grid(&volume, 4.0, -300.0, 100_000).unwrap();
+        let found = resample_body(&volume, 4.0, -300.0, 100_000).unwrap();
         assert_eq!(found.shape(), [14, 14, 14]);
-        assert!(body_box_grid(&volume, 4.0, 3000.0, 100_000).is_none());
-        assert!(body_box_grid(&volume, 4.0, -300.0, 10).is_none());
+        assert!(resample_body(&volume, 4.0, 3000.0, 100_000).is_none());
+        assert!(resample_body(&volume, 4.0, -300.0, 10).is_none());
     }
 }

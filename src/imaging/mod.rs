@@ -13,7 +13,7 @@ pub mod resample;
 pub mod volume;
 
 pub use components::{Component, connected_components};
-pub use crop::{body_box_grid, gland_crop_grid};
+pub use crop::{gland_crop_grid, resample_body};
 pub use geometry::{BoundingBox, Geometry, PatientPoint};
 pub use mask::Mask;
 pub use resample::resample;

@@ -2,7 +2,7 @@
 //! the training tensors that `parotidd prepare` writes.
 
 use crate::imaging::{
-    Geometry, PatientPoint, Sample, Volume, body_box_grid, gland_crop_grid, resample,
+    Geometry, PatientPoint, Sample, Volume, gland_crop_grid, resample, resample_body,
 };
 use crate::limits::LOCALIZER_VOXELS_MAX;
 use crate::units::Side;
@@ -35,8 +35,7 @@ pub fn normalize(hu: f32, [low, high]: [f32; 2]) -> f32 {
 /// HU on the localizer's grid around the body; `None` where there is no body, or too large a one.
 #[must_use]
 pub fn localizer_hu<T: Sample>(volume: &Volume<T>) -> Option<Volume<f32>> {
-    let grid = body_box_grid(volume, LOCALIZER_SPACING_MM, BODY_HU_MIN, LOCALIZER_VOXELS_MAX)?;
-    Some(resample(volume, &grid, OUTSIDE_HU))
+    resample_body(volume, LOCALIZER_SPACING_MM, BODY_HU_MIN, LOCALIZER_VOXELS_MAX)
 }
 
 /// The grid of one gland's crop, larger by `margin` voxels on each side than the network's input.
