@@ -3,5 +3,6 @@
 pub mod case;
 pub mod cohort;
 pub mod openkbp;
+pub mod outcome;
 pub mod phantom_files;
 pub mod tensors;
