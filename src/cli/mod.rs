@@ -122,9 +122,14 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
 
 /// Networks from a folder, or the built-in ones, with the shipped policy.
 fn screener(models_dir: Option<&Path>) -> Result<Screener> {
+    screener_with(models_dir, DecisionPolicy::embedded())
+}
+
+/// Networks from a folder, or the built-in ones, with a policy.
+fn screener_with(models_dir: Option<&Path>, policy: DecisionPolicy) -> Result<Screener> {
     let models = match models_dir {
         Some(dir) => Models::from_dir(dir)?,
         None => Models::embedded()?,
     };
-    Ok(Screener::new(models, DecisionPolicy::embedded()))
+    Ok(Screener::new(models, policy))
 }

@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 
+use super::features::Features;
 use super::report::{Decision, DecisionIdentity, GlandReport, GlandState};
+use super::svm::SupportVectorMachine;
 use crate::error::{Dispose, Disposition};
 use crate::reason::Reason;
 use crate::units::VoxelCount;
@@ -17,8 +19,8 @@ pub struct DecisionPolicy {
     pub tumor_voxels_min: VoxelCount,
     /// A voxel belongs to a mass from this probability on.
     pub tumor_probability_min: f32,
-    /// Voxels from here on count towards the score.
-    pub score_probability_min: f32,
+    /// Voxels that may belong to a mass, from this probability on: candidates are made of them.
+    pub candidate_probability_min: f32,
     /// A voxel belongs to a gland from this heatmap value on.
     pub gland_probability_min: f32,
     /// Weight of the smallest region that is a gland, cm3.
@@ -29,6 +31,8 @@ pub struct DecisionPolicy {
     pub rule: DecisionRule,
     /// Gamma of the RBF support vector machine; of no effect under [`DecisionRule::Size`].
     pub gamma: f64,
+    /// The machine; must be there under [`DecisionRule::Svm`].
+    pub svm: Option<SupportVectorMachine>,
 }
 
 /// What judges candidates.
@@ -37,6 +41,19 @@ pub struct DecisionPolicy {
 pub enum DecisionRule {
     /// Size alone.
     Size,
+    /// A support vector machine, then size.
+    Svm,
+}
+
+impl DecisionRule {
+    /// The stable name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Svm => "svm",
+        }
+    }
 }
 
 /// A decision file that cannot be used.
@@ -78,43 +95,74 @@ impl DecisionPolicy {
         let checks = [
             ("tumor_voxels_min", policy.tumor_voxels_min.0 > 0),
             ("tumor_probability_min", open_unit(policy.tumor_probability_min)),
-            ("score_probability_min", open_unit(policy.score_probability_min)),
+            (
+                "candidate_probability_min",
+                open_unit(policy.candidate_probability_min)
+                    && policy.candidate_probability_min <= policy.tumor_probability_min,
+            ),
             ("gland_probability_min", open_unit(policy.gland_probability_min)),
             ("gland_cm3_min", policy.gland_cm3_min > 0.0),
             ("gland_midline_distance_mm_min", policy.gland_midline_distance_mm_min >= 0.0),
-            ("gamma", policy.gamma > 0.0),
+            ("gamma", policy.gamma > 0.0 && policy.gamma.is_finite()),
+            ("svm", policy.rule == DecisionRule::Size || policy.svm.is_some()),
         ];
-        match checks.iter().find(|(_, good)| !good) {
-            Some((name, _)) => Err(PolicyError::OutOfRange(name)),
+        let fault = policy.svm.as_ref().and_then(SupportVectorMachine::fault);
+        match checks.iter().find(|(_, good)| !good).map(|(name, _)| *name).or(fault) {
+            Some(name) => Err(PolicyError::OutOfRange(name)),
             None => Ok(policy),
         }
+    }
+
+    /// The shipped policy with the size threshold as its only rule, to measure what the machine adds.
+    #[must_use]
+    pub fn by_size() -> Self {
+        Self { rule: DecisionRule::Size, ..Self::embedded() }
     }
 
     /// What the report says of it.
     #[must_use]
     pub fn identity(&self) -> DecisionIdentity {
-        let rule = match self.rule {
-            DecisionRule::Size => "size",
-        };
         DecisionIdentity {
             version: self.version.clone(),
-            rule: rule.to_owned(),
+            rule: self.rule.as_str().to_owned(),
             gamma: self.gamma,
             tumor_voxels_min: self.tumor_voxels_min,
         }
     }
 
-    /// Whether a candidate of that size counts.
+    /// Score of a candidate and whether it counts: 1/2 or more if and only if it does, so that an ROC
+    /// curve over scores goes through the operating point.
+    ///
+    /// `weight` is the sum of the candidate's probabilities, in voxels.
     #[must_use]
-    pub fn keeps(&self, voxels: VoxelCount) -> bool {
-        voxels >= self.tumor_voxels_min
+    pub fn judge(&self, features: &Features, voxels: VoxelCount, weight: f64) -> (f64, bool) {
+        let by_size = self.size_score(voxels, weight);
+        let score = by_size.min(self.machine_score(features).unwrap_or(1.0));
+        (score, score >= 0.5)
     }
 
-    /// The score for a weight of so many voxels (sum of their probabilities): 0 for nothing, 1/2 at
-    /// the size that flags, towards 1 for large masses.
+    /// Whether the rule takes a candidate for a mass, whatever its size.
     #[must_use]
-    pub fn score(&self, weight_voxels: f64) -> f64 {
-        weight_voxels / (weight_voxels + f64::from(self.tumor_voxels_min.0))
+    pub fn accepts(&self, features: &Features) -> bool {
+        self.machine_score(features).is_none_or(|score| score >= 0.5)
+    }
+
+    /// The machine's score; `None` where size alone decides.
+    fn machine_score(&self, features: &Features) -> Option<f64> {
+        let machine = self.svm.as_ref().filter(|_| self.rule == DecisionRule::Svm)?;
+        Some(machine.score(machine.value(self.gamma, features)))
+    }
+
+    /// 1/2 at the size that flags, towards 1 for large masses; below that size the weight orders, which
+    /// also knows of voxels that nearly were outlined.
+    fn size_score(&self, voxels: VoxelCount, weight: f64) -> f64 {
+        let minimum = f64::from(self.tumor_voxels_min.0);
+        if voxels >= self.tumor_voxels_min {
+            let n = f64::from(voxels.0);
+            n / (n + minimum)
+        } else {
+            (weight / (weight + minimum)).min(0.5 - f64::EPSILON)
+        }
     }
 }
 
@@ -140,17 +188,23 @@ pub fn decide(glands: &[GlandReport; 2]) -> (Decision, Option<Reason>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screening::features::N_FEATURES;
     use crate::units::{Probability, Side};
 
     #[test]
     fn five_hundred_voxels_flag() {
-        let policy = DecisionPolicy::embedded();
-        let check = |voxels, kept| assert_eq!(policy.keeps(VoxelCount(voxels)), kept);
+        let policy = DecisionPolicy::by_size();
+        let check = |voxels, kept| {
+            let weight = f64::from(voxels);
+            let judged = policy.judge(&[0.0; N_FEATURES], VoxelCount(voxels), weight);
+            assert_eq!((judged.0 >= 0.5, judged.1), (kept, kept));
+        };
         check(0, false);
         check(499, false);
         check(500, true);
         check(50_000, true);
-        assert!((policy.score(500.0) - 0.5).abs() < 1e-12);
+        // Many voxels that nearly were outlined order, but never flag.
+        assert!(!policy.judge(&[0.0; N_FEATURES], VoxelCount(400), 9000.0).1);
     }
 
     #[test]
@@ -163,8 +217,10 @@ mod tests {
         check("tumor_voxels_min = 500", "tumor_voxels_min = 0");
         check("tumor_voxels_min = 500", "");
         check("tumor_probability_min = 0.5", "tumor_probability_min = 1.5");
-        check("rule = \"size\"", "rule = \"coin\"");
+        check("rule = \"", "rule = \"coin");
         check("gamma = 5.0", "gamma = 5.0\nsurprise = 1");
+        check("gamma = 5.0", "gamma = 0.0");
+        check("candidate_probability_min = 0.2", "candidate_probability_min = 0.9");
     }
 
     #[test]

@@ -1,10 +1,17 @@
 //! What a mass measures, on the segmenter's 1 mm grid.
+//!
+//! ```text
+//!  probability --candidate_probability_min--> candidates --tumor_probability_min--> outline of each
+//!  features -> decision rule -> size -> kept or not
+//! ```
 
 use super::decision::DecisionPolicy;
+use super::features::{Features, features, mean};
 use super::report::CandidateReport;
 use crate::imaging::{Component, Mask, PatientPoint, Volume, connected_components};
+use crate::inference::Segmentation;
 use crate::limits::CANDIDATES_MAX;
-use crate::units::{Millimeters, Side, VoxelCount};
+use crate::units::{Millimeters, Probability, Side, VoxelCount};
 
 /// Where a kept candidate is.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,88 +24,105 @@ pub struct Outline {
     pub center: PatientPoint,
 }
 
-/// What is said of one gland.
+/// A connected component of voxels that may be mass, and what is said of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// Largest first.
-    pub candidates: Vec<CandidateReport>,
-    /// One for each kept candidate, in their order.
-    pub outlines: Vec<Outline>,
-    /// The gland's score.
+pub struct Candidate {
+    /// What it is judged by.
+    pub features: Features,
+    /// Its outlined voxels, offsets into the crop, ascending. May be none.
+    pub outlined: Vec<usize>,
+    /// 0..1, 1/2 and more where it is kept.
     pub score: f64,
+    /// Whether it counts towards the decision.
+    pub kept: bool,
 }
 
-/// Measures what is outlined in one gland.
-///
-/// `probability` and `hu` lie on the same 1 mm grid.
-#[must_use]
-pub fn measure_candidates(
-    probability: &Volume<f32>,
-    hu: &Volume<f32>,
-    side: Side,
-    policy: &DecisionPolicy,
-) -> Measured {
-    let mask: Mask = probability.map(|&p| u8::from(p >= policy.tumor_probability_min));
-    let mut candidates = Vec::new();
-    let mut outlines = Vec::new();
-    for component in connected_components(&mask).iter().take(CANDIDATES_MAX) {
-        let candidate = measure(component, probability, hu, side, policy);
-        if candidate.kept {
-            let mut mask = Mask::filled(*mask.geometry(), 0);
-            for &offset in &component.offsets {
-                mask.voxels_mut()[offset] = 1;
-            }
-            outlines.push(Outline { side, mask, center: candidate.center_mm });
-        }
-        candidates.push(candidate);
+impl Candidate {
+    /// Number of outlined voxels.
+    #[must_use]
+    pub fn voxels(&self) -> VoxelCount {
+        VoxelCount(u32::try_from(self.outlined.len()).unwrap_or(u32::MAX))
     }
-    Measured { candidates, outlines, score: score(probability, policy) }
+
+    /// The outlined voxels as a mask on the crop's grid.
+    #[must_use]
+    pub fn mask<T>(&self, crop: &Volume<T>) -> Mask {
+        let mut mask = Mask::filled(*crop.geometry(), 0);
+        for &offset in &self.outlined {
+            mask.voxels_mut()[offset] = 1;
+        }
+        mask
+    }
+
+    /// What the report says of it; `None` where nothing of it is outlined.
+    #[must_use]
+    pub fn report(&self, side: Side, hu: &Volume<f32>) -> Option<CandidateReport> {
+        let center_mm = center(&self.outlined, hu)?;
+        Some(CandidateReport {
+            side,
+            voxels: self.voxels(),
+            volume_cm3: self.voxels().to_cubic_centimeters(),
+            longest_diameter_mm: longest_diameter(&self.outlined, hu),
+            center_mm,
+            mean_hu: mean(&self.outlined, hu),
+            score: self.score,
+            kept: self.kept,
+        })
+    }
 }
 
-/// Score of the heaviest region of at least `score_probability_min`: a soft count of voxels, so that
-/// it orders glands even where nothing reaches the cut that outlines a mass.
-fn score(probability: &Volume<f32>, policy: &DecisionPolicy) -> f64 {
-    let mask: Mask = probability.map(|&p| u8::from(p >= policy.score_probability_min));
-    connected_components(&mask)
+/// Everything in one gland's crop that may be a mass, those with the largest outline first.
+#[must_use]
+pub fn candidates(
+    segmentation: &Segmentation,
+    heatmap_peak: Probability,
+    policy: &DecisionPolicy,
+) -> Vec<Candidate> {
+    let Segmentation { probability, hu } = segmentation;
+    let mask: Mask = probability.map(|&p| u8::from(p >= policy.candidate_probability_min));
+    let mut found: Vec<Candidate> = connected_components(&mask)
         .iter()
-        .map(|component| policy.score(weight(component, probability)))
-        .fold(0.0, f64::max)
+        .take(CANDIDATES_MAX)
+        .map(|component| judge(component, probability, hu, heatmap_peak, policy))
+        .collect();
+    // Stable: equal outlines stay in the order of their components.
+    found.sort_by_key(|candidate| std::cmp::Reverse(candidate.outlined.len()));
+    found
 }
 
-fn measure(
+fn judge(
     component: &Component,
     probability: &Volume<f32>,
     hu: &Volume<f32>,
-    side: Side,
+    heatmap_peak: Probability,
     policy: &DecisionPolicy,
-) -> CandidateReport {
-    let voxels = VoxelCount(u32::try_from(component.n_voxels()).unwrap_or(u32::MAX));
-    CandidateReport {
-        side,
-        voxels,
-        volume_cm3: voxels.to_cubic_centimeters(),
-        longest_diameter_mm: longest_diameter(component, probability),
-        center_mm: component.centroid,
-        mean_hu: mean(component, hu),
-        score: policy.score(weight(component, probability)),
-        kept: policy.keeps(voxels),
+) -> Candidate {
+    let is_mass = |offset: &usize| probability.voxels()[*offset] >= policy.tumor_probability_min;
+    let outlined: Vec<usize> = component.offsets.iter().copied().filter(is_mass).collect();
+    let weight = component.offsets.iter().map(|&o| f64::from(probability.voxels()[o])).sum();
+    let features = features(component, &outlined, probability, hu, heatmap_peak.0);
+    let mut candidate = Candidate { features, outlined, score: 0.0, kept: false };
+    (candidate.score, candidate.kept) = policy.judge(&features, candidate.voxels(), weight);
+    candidate
+}
+
+/// Mean position of some voxels; `None` of none.
+fn center(offsets: &[usize], grid: &Volume<f32>) -> Option<PatientPoint> {
+    let mut sum = [0.0; 3];
+    for &offset in offsets {
+        #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+        for (total, n) in sum.iter_mut().zip(grid.index_of(offset)) {
+            *total += n as f64;
+        }
     }
-}
-
-/// Sum of a component's values.
-fn weight(component: &Component, values: &Volume<f32>) -> f64 {
-    component.offsets.iter().map(|&offset| f64::from(values.voxels()[offset])).sum()
-}
-
-fn mean(component: &Component, values: &Volume<f32>) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-    let n = component.n_voxels() as f64;
-    weight(component, values) / n
+    let n = offsets.len() as f64;
+    (n > 0.0).then(|| grid.geometry().to_patient(sum.map(|total| total / n)))
 }
 
 /// Largest distance between two voxel centres, plus one voxel for their outer halves.
-fn longest_diameter(component: &Component, grid: &Volume<f32>) -> Millimeters {
-    let ends = row_ends(component, grid);
+fn longest_diameter(offsets: &[usize], grid: &Volume<f32>) -> Millimeters {
+    let ends = row_ends(offsets, grid);
     let longest = ends
         .iter()
         .enumerate()
@@ -108,12 +132,12 @@ fn longest_diameter(component: &Component, grid: &Volume<f32>) -> Millimeters {
     Millimeters(longest + column_mm)
 }
 
-/// First and last voxel of each row of a component: the two voxels farthest apart are among them,
+/// First and last voxel of each row of some voxels: the two voxels farthest apart are among them,
 /// since anything between two ends of a row is nearer to any third point than one of the ends.
-fn row_ends(component: &Component, grid: &Volume<f32>) -> Vec<PatientPoint> {
+fn row_ends(offsets: &[usize], grid: &Volume<f32>) -> Vec<PatientPoint> {
     let mut ends: Vec<usize> = Vec::new();
     let n_columns = grid.shape()[2];
-    let mut offsets = component.offsets.iter().peekable();
+    let mut offsets = offsets.iter().peekable();
     while let Some(&first) = offsets.next() {
         let mut last = first;
         while let Some(&&next) = offsets.peek() {
@@ -155,31 +179,45 @@ mod tests {
         (probability, hu)
     }
 
+    fn found(radius_mm: f64) -> (Vec<Candidate>, Volume<f32>) {
+        let (probability, hu) = ball(radius_mm);
+        let policy = DecisionPolicy::by_size();
+        let segmentation = Segmentation { probability, hu: hu.clone() };
+        (candidates(&segmentation, Probability(0.9), &policy), hu)
+    }
+
     #[test]
     fn a_ball_measures_what_a_ball_measures() {
-        let policy = DecisionPolicy::embedded();
-        let (probability, hu) = ball(10.0);
-        let Measured { candidates, outlines, score } =
-            measure_candidates(&probability, &hu, Side::Left, &policy);
-        let [ball] = &candidates[..] else { panic!("one ball, one candidate") };
-        assert!((ball.volume_cm3.0 - 4.189).abs() < 0.05, "{:?}", ball.volume_cm3);
-        assert!((ball.longest_diameter_mm.0 - 20.0).abs() < 1.0, "{:?}", ball.longest_diameter_mm);
-        assert!(ball.center_mm.distance(PatientPoint::new(60.0, 10.0, -30.0)) < 0.1);
-        assert!((ball.mean_hu - 50.0).abs() < 1e-6);
-        assert!(ball.kept && score > 0.5);
-        let [outline] = &outlines[..] else { panic!("one kept, one outline") };
-        assert_eq!((outline.side, outline.center), (Side::Left, ball.center_mm));
-        assert_eq!(outline.mask.n_inside(), ball.voxels.0 as usize);
-        assert_eq!(outline.mask.centroid(), Some(ball.center_mm));
+        let (found, hu) = found(10.0);
+        let [ball] = &found[..] else { panic!("one ball, one candidate") };
+        let report = ball.report(Side::Left, &hu).unwrap();
+        let center = PatientPoint::new(60.0, 10.0, -30.0);
+        assert!((report.volume_cm3.0 - 4.189).abs() < 0.05, "{:?}", report.volume_cm3);
+        let diameter = report.longest_diameter_mm.0;
+        assert!((diameter - 20.0).abs() < 1.0, "{diameter}");
+        assert!(report.center_mm.distance(center) < 0.1);
+        assert!((report.mean_hu - 50.0).abs() < 1e-6);
+        assert!(report.kept && report.score > 0.5);
+        let mask = ball.mask(&hu);
+        assert_eq!(mask.n_inside(), report.voxels.0 as usize);
+        assert_eq!(mask.centroid(), Some(report.center_mm));
     }
 
     #[test]
     fn a_small_ball_is_a_candidate_that_is_not_kept() {
-        let policy = DecisionPolicy::embedded();
-        let (probability, hu) = ball(4.0);
-        let found = measure_candidates(&probability, &hu, Side::Left, &policy);
-        assert!(!found.candidates[0].kept && found.outlines.is_empty());
-        assert!(found.score > 0.0 && found.score < 0.5);
+        let (found, _) = found(4.0);
+        assert!(!found[0].kept && found[0].score > 0.0 && found[0].score < 0.5);
+    }
+
+    #[test]
+    fn what_is_faint_everywhere_has_a_score_and_no_outline() {
+        let (probability, hu) = ball(10.0);
+        let faint = probability.map(|p| p * 0.4);
+        let policy = DecisionPolicy::by_size();
+        let segmentation = Segmentation { probability: faint, hu: hu.clone() };
+        let found = candidates(&segmentation, Probability(0.9), &policy);
+        assert!(found[0].outlined.is_empty() && found[0].report(Side::Left, &hu).is_none());
+        assert!(found[0].score > 0.0 && found[0].score < 0.5);
     }
 
     #[test]
@@ -193,7 +231,7 @@ mod tests {
             .map(|&o| mask.geometry().to_patient(mask.index_of(o).map(|n| n as f64)))
             .collect();
         let brute = all.iter().flat_map(|a| all.iter().map(|b| a.distance(*b))).fold(0.0, f64::max);
-        let found = longest_diameter(component, &probability).0;
+        let found = longest_diameter(&component.offsets, &probability).0;
         assert!((found - brute - 1.0).abs() < 1e-9);
     }
 }

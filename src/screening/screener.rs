@@ -3,14 +3,14 @@
 
 use super::decision::{DecisionPolicy, decide};
 use super::gland::{GlandRegion, gland_regions};
-use super::measure::{Measured, Outline, measure_candidates};
+use super::measure::{Candidate, Outline, candidates};
 use super::report::{
     CandidateReport, Decision, GlandReport, GlandState, ModelIdentity, Models as ModelIdentities,
 };
 use crate::error::{Dispose, Disposition};
 use crate::imaging::Volume;
 use crate::inference::input::{BODY_HU_MIN, localizer_hu};
-use crate::inference::{ModelError, ModelManifest, Models};
+use crate::inference::{ModelError, ModelManifest, Models, Segmentation};
 use crate::reason::Reason;
 use crate::status::Stage;
 use crate::units::Hounsfield;
@@ -37,6 +37,17 @@ pub struct Screened {
     pub candidates: Vec<CandidateReport>,
     /// One for each kept candidate, in their order.
     pub outlines: Vec<Outline>,
+}
+
+/// One gland: the answer and all that it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExaminedGland {
+    /// The answer.
+    pub report: GlandReport,
+    /// What the segmenter saw and gave; `None` where no gland was found.
+    pub segmentation: Option<Segmentation>,
+    /// Everything that may be a mass, largest outline first.
+    pub candidates: Vec<Candidate>,
 }
 
 /// A network failed: nothing can be said.
@@ -116,10 +127,21 @@ impl Screener {
         volume: &Volume<Hounsfield>,
         on_stage: &(dyn Fn(Stage) + Sync),
     ) -> Result<Screened, ScreenError> {
+        let examined = self.examine(volume, on_stage)?;
+        Ok(examined.map_or_else(|| Screened::not_assessable(Reason::NoBody), Screened::from))
+    }
+
+    /// As [`Self::screen`], with all that the answer comes from; `None` where there is no body.
+    ///
+    /// # Errors
+    /// When a network fails.
+    pub fn examine(
+        &self,
+        volume: &Volume<Hounsfield>,
+        on_stage: &(dyn Fn(Stage) + Sync),
+    ) -> Result<Option<[ExaminedGland; 2]>, ScreenError> {
         on_stage(Stage::Resampling);
-        let Some(hu) = localizer_hu(volume) else {
-            return Ok(Screened::not_assessable(Reason::NoBody));
-        };
+        let Some(hu) = localizer_hu(volume) else { return Ok(None) };
         on_stage(Stage::Localizing);
         let heatmap = self.models.localizer.localize(&hu)?;
         let body = hu.map(|&value| u8::from(value > BODY_HU_MIN));
@@ -127,29 +149,19 @@ impl Screener {
         on_stage(Stage::Segmenting);
         let [right, left] = regions;
         let (right, left) =
-            rayon::join(|| self.screen_gland(volume, right), || self.screen_gland(volume, left));
+            rayon::join(|| self.examine_gland(volume, right), || self.examine_gland(volume, left));
         on_stage(Stage::Deciding);
-        let [(right, in_right), (left, in_left)] = [right?, left?];
-        let glands = [right, left];
-        let (decision, reason) = decide(&glands);
-        Ok(Screened {
-            decision,
-            reason,
-            score: glands.iter().map(|gland| gland.score).fold(0.0, f64::max),
-            glands: glands.into(),
-            candidates: in_right.candidates.into_iter().chain(in_left.candidates).collect(),
-            outlines: in_right.outlines.into_iter().chain(in_left.outlines).collect(),
-        })
+        Ok(Some([right?, left?]))
     }
 
     /// One gland and what is outlined in it.
-    fn screen_gland(
+    fn examine_gland(
         &self,
         volume: &Volume<Hounsfield>,
         region: GlandRegion,
-    ) -> Result<(GlandReport, Measured), ScreenError> {
+    ) -> Result<ExaminedGland, ScreenError> {
         let GlandRegion { side, heatmap_peak, center, not_assessable } = region;
-        let mut gland = GlandReport {
+        let mut report = GlandReport {
             side,
             state: not_assessable.map_or(GlandState::Assessed, |_| GlandState::NotAssessable),
             reason: not_assessable,
@@ -159,21 +171,48 @@ impl Screener {
             score: 0.0,
         };
         let Some(at) = center else {
-            let nothing = Measured { candidates: Vec::new(), outlines: Vec::new(), score: 0.0 };
-            return Ok((gland, nothing));
+            return Ok(ExaminedGland { report, segmentation: None, candidates: Vec::new() });
         };
         let segmentation = self.models.segmenter.segment(volume, at, side)?;
-        let found =
-            measure_candidates(&segmentation.probability, &segmentation.hu, side, &self.policy);
-        gland.score = found.score;
+        let candidates = candidates(&segmentation, heatmap_peak, &self.policy);
+        report.score = candidates.iter().map(|it| it.score).fold(0.0, f64::max);
         // A mass in the part that was scanned is a mass; the absence of one in a part is nothing.
-        gland.decision = if !found.outlines.is_empty() {
+        report.decision = if candidates.iter().any(|it| it.kept) {
             Decision::Flagged
         } else if not_assessable.is_some() {
             Decision::NotAssessable
         } else {
             Decision::NotFlagged
         };
-        Ok((gland, found))
+        Ok(ExaminedGland { report, segmentation: Some(segmentation), candidates })
+    }
+}
+
+impl From<[ExaminedGland; 2]> for Screened {
+    fn from(examined: [ExaminedGland; 2]) -> Self {
+        let mut candidates = Vec::new();
+        let mut outlines = Vec::new();
+        for gland in &examined {
+            let Some(Segmentation { hu, .. }) = &gland.segmentation else { continue };
+            let side = gland.report.side;
+            for candidate in &gland.candidates {
+                let Some(report) = candidate.report(side, hu) else { continue };
+                if report.kept {
+                    let mask = candidate.mask(hu);
+                    outlines.push(Outline { side, mask, center: report.center_mm });
+                }
+                candidates.push(report);
+            }
+        }
+        let glands = examined.map(|gland| gland.report);
+        let (decision, reason) = decide(&glands);
+        Self {
+            decision,
+            reason,
+            score: glands.iter().map(|gland| gland.score).fold(0.0, f64::max),
+            glands: glands.into(),
+            candidates,
+            outlines,
+        }
     }
 }

@@ -1,8 +1,5 @@
 //! One series to one report: assemble, load, screen. The daemon's worker and `parotidd screen` share it.
 
-use std::sync::Mutex;
-use std::time::Duration;
-
 use crate::clock::Clock;
 use crate::dicom::ct_image::CtImage;
 use crate::dicom::ct_pixels::same_pixels;
@@ -15,6 +12,7 @@ use crate::reason::Reason;
 use crate::screening::measure::Outline;
 use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing};
 use crate::screening::screener::{ScreenError, Screened, Screener};
+use crate::screening::stopwatch::Stopwatch;
 use crate::status::Stage;
 use crate::units::Hounsfield;
 
@@ -161,40 +159,4 @@ fn volume(
         error.reason()
     })?;
     Ok((plan, volume))
-}
-
-/// When each step began.
-struct Stopwatch<'a> {
-    clock: &'a dyn Clock,
-    entered: Mutex<Vec<(Stage, Duration)>>,
-}
-
-impl<'a> Stopwatch<'a> {
-    fn new(clock: &'a dyn Clock) -> Self {
-        Self { clock, entered: Mutex::new(Vec::new()) }
-    }
-
-    fn enter(&self, stage: Stage) {
-        let now = self.clock.monotonic();
-        self.entered.lock().expect("nobody panics while noting a time").push((stage, now));
-    }
-
-    fn read(self) -> Timing {
-        let end = self.clock.monotonic();
-        let entered = self.entered.into_inner().expect("nobody panics while noting a time");
-        let mut timing = Timing::default();
-        for (n, (stage, start)) in entered.iter().enumerate() {
-            let stop = entered.get(n + 1).map_or(end, |(_, next)| *next);
-            let ms = u64::try_from((stop - *start).as_millis()).unwrap_or(u64::MAX);
-            *match stage {
-                Stage::Loading => &mut timing.load,
-                Stage::Resampling => &mut timing.resample,
-                Stage::Localizing => &mut timing.localize,
-                Stage::Segmenting => &mut timing.segment,
-                Stage::Deciding => &mut timing.decide,
-            } += ms;
-            timing.total += ms;
-        }
-        timing
-    }
 }
