@@ -2,7 +2,7 @@
 
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from .network import Network, build
 
-EMA_DECAY = 0.998
+EMA_DECAY = 0.999
 
 
 class Average:
@@ -46,6 +46,8 @@ class Run:
     seed: int
     step: int = 0
     seconds: float = 0.0
+    difficulty: dict[str, float] = field(default_factory=dict)
+    """What the sampler knows of each crop without a mass."""
 
     def save(self, path: Path) -> None:
         """Replaces the file at `path`."""
@@ -59,6 +61,7 @@ class Run:
             "seed": self.seed,
             "step": self.step,
             "seconds": self.seconds,
+            "difficulty": self.difficulty,
         }
         torch.save(state, part)
         os.replace(part, path)
@@ -74,6 +77,13 @@ class Run:
         self.seed = state["seed"]
         self.step = state["step"]
         self.seconds = state["seconds"]
+        self.difficulty = state["difficulty"]
+
+    def begin_from(self, path: Path) -> None:
+        """Takes the averaged weights of another run and nothing else of it."""
+        weights = torch.load(path, weights_only=False)["average"]
+        self.network.load_state_dict(weights)
+        self.average = Average(self.network)
 
 
 def start(seed: int, learning_rate: float) -> Run:

@@ -1,8 +1,8 @@
 """Tensors written by `parotidd prepare`, and windows drawn from them.
 
 `DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code
-that inference uses, and `target`, the share of each voxel that is inside. Both are `[slice, row,
-column]`.
+that inference uses, times 127, and `target`, the share of each voxel that is inside, times 255. Both
+are `[slice, row, column]`.
 """
 
 import csv
@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy import ndimage
+from torch import Tensor
 
 from . import augment
 from .tasks import SOURCE_WEIGHTS, Task
 
 TARGET_OVERLAP_MAX = 0.25
 """A real gland more inside a target volume than this is no example of a healthy one."""
+HARD_VOXELS = 500.0
+"""A false outline of so many voxels makes a crop without a mass twice as likely to be drawn again."""
+HARD_FACTOR_MAX = 4.0
+"""Most that difficulty multiplies a crop's chance by."""
+EASIER = 0.7
+"""What a crop's difficulty keeps of its last value when it is seen again."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,9 @@ class Case:
     target: Path
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        """Input and target, mapped from disk where the files allow it."""
-        return np.load(self.input, mmap_mode="r"), np.load(self.target, mmap_mode="r")
+        """Input in -1..1 and target in 0..1, float32."""
+        volume = np.load(self.input).astype(np.float32) / np.float32(127.0)
+        return volume, np.load(self.target).astype(np.float32) / np.float32(255.0)
 
 
 def read_indices(folders: list[Path], task: Task) -> list[Case]:
@@ -76,12 +85,12 @@ def training_cases(task: Task, cases: list[Case]) -> list[Case]:
     """
     keep = _is_outlined if task.input_shape is None else _is_certain
     return [
-        case for case in cases if case.split == "train" and (case.source == "phantom" or keep(case))
+        case for case in cases if case.split == "train" and (case.source != "openkbp" or keep(case))
     ]
 
 
 def _is_outlined(case: Case) -> bool:
-    return int(ndimage.label(np.load(case.target) >= 0.5)[1]) > 1
+    return int(ndimage.label(np.load(case.target) >= 128)[1]) > 1
 
 
 def _is_certain(case: Case) -> bool:
@@ -89,7 +98,10 @@ def _is_certain(case: Case) -> bool:
 
 
 class Sampler:
-    """Draws augmented training batches, source by weight, then positive or not, then a case."""
+    """Draws augmented training batches: source by weight, then positive or not, then a case.
+
+    Crops without a mass in which the network outlined one come back more often.
+    """
 
     def __init__(self, task: Task, cases: list[Case], rng: np.random.Generator):
         self.task = task
@@ -99,6 +111,8 @@ class Sampler:
             self.strata.setdefault((case.source, case.positive), []).append(case)
         if not self.strata:
             raise ValueError("there is no training case")
+        self.difficulty: dict[str, float] = {}
+        self.drawn: list[Case] = []
 
     def _draw_case(self) -> Case:
         sources = sorted({source for source, _ in self.strata})
@@ -106,18 +120,33 @@ class Sampler:
         source = sources[self.rng.choice(len(sources), p=weights / weights.sum())]
         positive = self.rng.random() < self.task.positive_share
         cases = self.strata.get((source, positive)) or self.strata[(source, not positive)]
-        return cases[self.rng.integers(len(cases))]
+        chances = np.array([1.0 + self.difficulty.get(case.case, 0.0) for case in cases])
+        return cases[self.rng.choice(len(cases), p=chances / chances.sum())]
 
-    def batch(self) -> tuple[np.ndarray, np.ndarray]:
+    def batch(self) -> tuple[Tensor, Tensor]:
         """`[batch, 1, d, h, w]` float32 input and target."""
-        pairs = [self._window(*self._draw_case().load()) for _ in range(self.task.batch)]
+        self.drawn = [self._draw_case() for _ in range(self.task.batch)]
+        pairs = [self._window(*case.load()) for case in self.drawn]
         inputs, targets = zip(*pairs, strict=True)
-        return np.stack(inputs)[:, None], np.stack(targets)[:, None]
+        return torch.stack(inputs)[:, None], torch.stack(targets)[:, None]
 
-    def _window(self, volume: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def learn_from(self, logits: Tensor) -> None:
+        """Notes how much was falsely outlined in the last batch's crops without a mass."""
+        if self.task.input_shape is None:
+            return
+        n_outlined = (logits.detach() >= 0.0).flatten(1).sum(dim=1).tolist()
+        for case, n in zip(self.drawn, n_outlined, strict=True):
+            if not case.positive:
+                before = self.difficulty.get(case.case, 0.0)
+                now = min(n / HARD_VOXELS, HARD_FACTOR_MAX)
+                self.difficulty[case.case] = EASIER * before + (1.0 - EASIER) * now
+
+    def _window(self, volume: np.ndarray, target: np.ndarray) -> tuple[Tensor, Tensor]:
+        if self.task.no_gland_share and self.rng.random() < self.task.no_gland_share:
+            volume, target = augment.without_glands(volume, target, self.rng)
         center = self._center(target)
-        volume, target = augment.spatial(self.task, volume, target, center, self.rng)
-        return augment.intensity(self.task, volume, self.rng), target
+        window, mask = augment.spatial(self.task, volume, target, center, self.rng)
+        return augment.intensity(self.task, window, self.rng), mask
 
     def _center(self, target: np.ndarray) -> np.ndarray:
         """Middle of the window, in voxels of the case."""
@@ -128,7 +157,7 @@ class Sampler:
             room = (shape - window) / 2.0
             return (shape - 1) / 2.0 + self.rng.uniform(-room, room)
         if self.rng.random() < self.task.positive_share:
-            inside = np.flatnonzero(np.asarray(target) > 0.5)
+            inside = np.flatnonzero(target > 0.5)
             if inside.size:
                 found = np.unravel_index(inside[self.rng.integers(inside.size)], target.shape)
                 return np.array(found) + self.rng.uniform(-0.4, 0.4, 3) * window

@@ -14,8 +14,7 @@ import onnx
 import torch
 from scipy import ndimage
 
-from . import manifest, quantize, validate
-from .augment import AIR, cut_window
+from . import calibration, manifest, quantize, validate
 from .checkpoint import exported
 from .data import Case, read_indices, training_cases
 from .graph import build
@@ -24,6 +23,9 @@ from .tasks import TASKS, Task
 from .train import predictor, spread
 
 N_CALIBRATION = 20
+"""Training crops that the 8 bit scales come from."""
+N_PLATT = 160
+"""Validation crops that the calibration of probabilities comes from."""
 EQUAL = 1e-5
 """Largest difference of a logit between PyTorch and the f32 graph, for logits of order 1."""
 SHAPES = ((16, 16, 16), (32, 48, 16), (16, 32, 64), (80, 80, 64))
@@ -58,19 +60,12 @@ def check_equal(network: Network, model: onnx.ModelProto) -> float:
     return worst
 
 
-def middle(task: Task, case: Case) -> np.ndarray:
-    """The training window at the middle of a case."""
-    volume, _ = case.load()
-    start = (np.array(volume.shape) - np.array(task.window)) // 2
-    return cut_window(volume, start, task.window, AIR)
-
-
 def differences(task: Task, cases: list[Case], a: onnx.ModelProto, b: onnx.ModelProto) -> dict:
     """How far apart the probabilities of two graphs are."""
     engines = [quantize.session(model) for model in (a, b)]
     largest, mean = [], []
     for case in cases:
-        crop = middle(task, case)
+        crop, _ = validate.middle(task, case)
         one, other = (1.0 / (1.0 + np.exp(-quantize.run(engine, crop))) for engine in engines)
         largest.append(float(np.abs(one - other).max()))
         mean.append(float(np.abs(one - other).mean()))
@@ -109,11 +104,18 @@ def main() -> None:
     cases = read_indices(options.tensors, task)
     train = training_cases(task, cases)
     network, run = exported(options.work / "checkpoint.pt")
+    held_out = [case for case in cases if case.split == "validation"]
+    calibrated = {}
+    if task.input_shape is not None:
+        calibrated = calibration.fit(task, spread(held_out, N_PLATT), predictor(network))
+        calibration.fold(network, calibrated["slope"], calibrated["offset"])
+        print("calibration", calibrated)
+    torch.save(network.state_dict(), options.work / "weights.pt")
 
     exact = build(list(layers(network)))
     print(f"PyTorch and the f32 graph differ by {check_equal(network, exact):.1e}")
     onnx.save(exact, options.work / f"{task.name}.f32.onnx")
-    crops = [middle(task, case) for case in spread(train, N_CALIBRATION)]
+    crops = [validate.middle(task, case)[0] for case in spread(train, N_CALIBRATION)]
     scales = quantize.scales(list(layers(network)), crops)
     rounded = build(list(layers(network)), scales)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -126,7 +128,8 @@ def main() -> None:
         figures[name] = validate.measure(task, members, lambda v: quantize.run(engine, v))
         print(name, "int8", figures[name])
         print(name, "f32 ", validate.measure(task, members, predictor(network)))
-    held_out = [case for case in cases if case.split == "validation"]
+    if calibrated:
+        figures["calibration"] = {name: round(value, 5) for name, value in calibrated.items()}
     figures["int8_against_f32"] = differences(task, spread(held_out, 20), exact, rounded)
     print(figures["int8_against_f32"])
     training = {

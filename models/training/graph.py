@@ -41,16 +41,16 @@ class Convolution:
     @classmethod
     def from_layer(cls, layer: Layer) -> "Convolution":
         """Folded, and in sub-pixel form if it belongs to the decoder."""
-        weight, bias = (tensor.numpy() for tensor in layer.folded())
+        weight, bias = layer.folded()
         kernel = tuple(weight.shape[2:])
         n_phases = 1
         if layer.name.startswith("decoder"):
             n_phases = len(phases(kernel))
-            weight, bias = phase_weights(weight), np.tile(bias, n_phases)
+            weight, bias = phase_weights(weight), bias.repeat(n_phases)
         return cls(
             layer.name,
-            weight.astype(np.float32),
-            bias.astype(np.float32),
+            weight.numpy().astype(np.float32),
+            bias.numpy().astype(np.float32),
             layer.convolution.stride[0],
             kernel,
             n_phases,

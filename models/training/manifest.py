@@ -16,7 +16,8 @@ def _value(value: object) -> str:
     return repr(value)
 
 
-def _table(name: str, rows: dict[str, object]) -> str:
+def table(name: str, rows: dict[str, object]) -> str:
+    """Rows of one TOML table."""
     head = f"\n[{name}]\n" if name else ""
     return head + "".join(f"{key} = {_value(value)}\n" for key, value in rows.items())
 
@@ -40,8 +41,8 @@ def write(
         "sha256": sha256(model),
     }
     shape = {"shape": list(task.input_shape)} if task.input_shape else {}
-    text = _table("", rows)
-    text += _table(
+    text = table("", rows)
+    text += table(
         "input",
         {
             "spacing_mm": task.spacing_mm,
@@ -51,9 +52,9 @@ def write(
             **shape,
         },
     )
-    text += _table("output", {"probability_min": 0.5})
-    text += _table("training", training)
+    text += table("output", {"probability_min": 0.5})
+    text += table("training", training)
     for cohort, values in figures.items():
         numbers = {name: value for name, value in values.items() if value == value}
-        text += _table(f"figures.{cohort}", numbers)
+        text += table(f"figures.{cohort}", numbers)
     model.with_suffix(".toml").write_text(text, encoding="utf-8")

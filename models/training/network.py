@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from .subpixel import upsample_and_convolve
 
 CHANNELS = (8, 24, 24, 64, 64)
 KERNELS = ((3, 3, 3), (1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
@@ -74,8 +75,11 @@ class Network(nn.Module):
             skips.append(out)
         logits = []
         for level in reversed(range(len(self.decoder))):
-            out = functional.interpolate(out, scale_factor=2, mode="nearest")
-            out = self.decoder[level](out) + skips[level]
+            convolution, *rest = self.decoder[level]
+            out = upsample_and_convolve(convolution, out)
+            for layer in rest:
+                out = layer(out)
+            out = out + skips[level]
             head = self.head if level == 0 else self.deep_heads[level - 1]
             logits.append(head(out))
         return logits[::-1]

@@ -29,8 +29,12 @@ class Task:
     """Largest standard deviation of blurring."""
     downsampling: float
     """Largest factor of down- and upsampling along one axis."""
+    bend_voxels: float
+    """Largest random displacement of anatomy along an axis."""
     blank_ends: bool
     """Whether a window's slices may be cut off at random, as a short field of view does."""
+    no_gland_share: float
+    """Share of windows of real and synthetic heads that are shown without their glands."""
     learning_rate: float
 
     def normalized(self, hu: float) -> float:
@@ -54,8 +58,10 @@ LOCALIZER = Task(
     shift_hu=30.0,
     blur_voxels=0.8,
     downsampling=2.0,
+    bend_voxels=1.5,
     blank_ends=True,
-    learning_rate=3e-3,
+    no_gland_share=0.15,
+    learning_rate=2e-3,
 )
 
 SEGMENTER = Task(
@@ -74,12 +80,14 @@ SEGMENTER = Task(
     shift_hu=20.0,
     blur_voxels=1.8,
     downsampling=4.0,
+    bend_voxels=4.0,
     blank_ends=False,
-    learning_rate=2e-3,
+    no_gland_share=0.0,
+    learning_rate=1.5e-3,
 )
 
 TASKS = {task.name: task for task in (LOCALIZER, SEGMENTER)}
-SOURCE_WEIGHTS = {"openkbp": 0.55, "phantom": 0.45}
-"""Share of each source in what is drawn; real anatomy leads."""
+SOURCE_WEIGHTS = {"openkbp": 0.55, "phantom": 0.45, "body": 0.15}
+"""How often each source is drawn; real anatomy leads. `body` are phantoms of other parts of the body."""
 TUMOR_VOXELS_MIN = 500
 """Smallest component that flags, voxels of the 1 mm grid."""

@@ -45,17 +45,32 @@ def gland_centers(probability: np.ndarray, body_middle: float) -> dict[str, np.n
     return found
 
 
+def heatmap(volume: np.ndarray, predict: Predict) -> np.ndarray:
+    """Probabilities for a volume of any shape."""
+    shape = tuple(-(-side // MULTIPLE) * MULTIPLE for side in volume.shape)
+    logits = predict(cut_window(volume, np.zeros(3, dtype=int), shape, AIR))
+    return 1.0 / (1.0 + np.exp(-logits[tuple(slice(0, side) for side in volume.shape)]))
+
+
 def localizer(task: Task, cases: list[Case], predict: Predict) -> dict[str, float]:
-    """Share of the true glands whose centre is found within 10 mm, and the errors."""
+    """Share of the true glands whose centre is found within 10 mm, and the errors.
+
+    `no_gland_found` is the share of volumes without a gland, and of heads turned upside down, in which
+    one is found all the same.
+    """
     errors, n_truth, n_false, n_swapped = [], 0, 0, 0
+    n_no_gland, n_no_gland_found = 0, 0
     for case in cases:
-        volume, target = (np.asarray(array, dtype=np.float32) for array in case.load())
-        shape = tuple(-(-side // MULTIPLE) * MULTIPLE for side in volume.shape)
-        logits = predict(cut_window(volume, np.zeros(3, dtype=int), shape, AIR))
-        logits = logits[tuple(slice(0, side) for side in volume.shape)]
+        volume, target = case.load()
         middle = float(np.argwhere(volume > -0.3)[:, 2].mean())
         truth = gland_centers(target, middle)
-        found = gland_centers(1.0 / (1.0 + np.exp(-logits)), middle)
+        # Upside down no gland can be trusted to be on its side.
+        for without in [volume[::-1]] if truth else [volume]:
+            n_no_gland += 1
+            n_no_gland_found += int(bool(gland_centers(heatmap(without, predict), middle)))
+        if not truth:
+            continue
+        found = gland_centers(heatmap(volume, predict), middle)
         n_truth += len(truth)
         n_false += len(set(found) - set(truth))
         for side, center in truth.items():
@@ -72,7 +87,19 @@ def localizer(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
         "error_mm_p95": float(np.percentile(errors, 95)) if errors else float("nan"),
         "n_found_without_truth": n_false,
         "n_wrong_side": n_swapped,
+        "n_no_gland": n_no_gland,
+        "no_gland_found": n_no_gland_found / max(n_no_gland, 1),
     }
+
+
+def middle(task: Task, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Input and target of the training window at the middle of a case."""
+    volume, target = case.load()
+    start = (np.array(volume.shape) - np.array(task.window)) // 2
+    return (
+        cut_window(volume, start, task.window, AIR),
+        cut_window(target, start, task.window, 0.0),
+    )
 
 
 def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, float]:
@@ -82,10 +109,9 @@ def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
     """
     dice, flagged_positive, flagged_empty, flagged_clear, scores, truths = [], [], [], [], [], []
     for case in cases:
-        volume, target = (np.asarray(array, dtype=np.float32) for array in case.load())
-        start = (np.array(volume.shape) - np.array(task.window)) // 2
-        truth = cut_window(target, start, task.window, 0.0) > 0.5
-        logits = predict(cut_window(volume, start, task.window, AIR))
+        crop, target = middle(task, case)
+        truth = target > 0.5
+        logits = predict(crop)
         mask = logits >= 0.0
         components = _components(mask)
         largest = len(components[0]) if components else 0
