@@ -3,24 +3,24 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use rayon::prelude::*;
 
 use super::progress;
-use crate::evaluation::case::LabelledCase;
-use crate::evaluation::cohort::{Cohort, CohortRow};
-use crate::evaluation::openkbp;
-use crate::evaluation::tensors::{Example, drawn_example, localizer_example, plain_example};
+use crate::error::Chain;
+use crate::evaluation::sources::{Source, sources};
+use crate::evaluation::tensors::{
+    Drawing, Example, drawn_example, localizer_example, plain_example,
+};
 use crate::units::Side;
 
 /// Write training tensors (.npy) by the code that inference uses
 ///
 /// COHORT is a folder made by `parotidd phantom --cohort`, or the OpenKBP planning CTs. Under --out come
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
-/// OpenKBP's cases keep their own split; those of other cohorts are all `train`.
+/// OpenKBP's cases keep their own split; a tenth of the phantoms is `validation`, all else `train`.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct PrepareArgs {
@@ -40,14 +40,6 @@ pub struct PrepareArgs {
     margin: usize,
 }
 
-/// A case not yet read.
-struct Source {
-    name: String,
-    split: String,
-    origin: &'static str,
-    read: Box<dyn Fn() -> Result<LabelledCase> + Send + Sync>,
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -65,7 +57,7 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
         .enumerate()
         .map(|(number, source)| {
             let lines = prepare_case(args, source, number as u64)
-                .with_context(|| format!("case {}", source.name));
+                .with_context(|| format!("case {}", source.case));
             bar.inc(1);
             lines
         })
@@ -83,29 +75,6 @@ pub fn run(args: &PrepareArgs) -> Result<()> {
     )
 }
 
-fn sources(folder: &Path) -> Result<Vec<Source>> {
-    if openkbp::is_openkbp(folder) {
-        let to_source = |entry: openkbp::OpenKbpEntry| Source {
-            name: entry.patient.clone(),
-            split: entry.split.clone(),
-            origin: "openkbp",
-            read: Box::new(move || Ok(entry.read()?.into())),
-        };
-        return Ok(openkbp::read_index(folder)?.into_iter().map(to_source).collect());
-    }
-    let cohort = Arc::new(Cohort::open(folder)?);
-    let to_source = |row: &CohortRow| {
-        let (cohort, row) = (Arc::clone(&cohort), row.clone());
-        Source {
-            name: row.case.clone(),
-            split: "train".into(),
-            origin: if row.seed.is_some() { "phantom" } else { "cohort" },
-            read: Box::new(move || Ok(cohort.load(&row)?.into())),
-        }
-    };
-    Ok(cohort.rows().iter().map(to_source).collect())
-}
-
 #[derive(Default)]
 struct Lines {
     localizer: Vec<String>,
@@ -114,34 +83,39 @@ struct Lines {
 
 fn prepare_case(args: &PrepareArgs, source: &Source, number: u64) -> Result<Lines> {
     let mut lines = Lines::default();
-    let case = match (source.read)() {
+    let case = match source.read() {
         Ok(case) => case,
         // One case that cannot be read is no reason to lose a night's work on the others.
         Err(error) => {
-            eprintln!("left out: {error:#}");
+            eprintln!("left out: {}: {}", source.case, Chain(&error));
             return Ok(lines);
         }
     };
-    let Source { name, split, origin, .. } = source;
+    let Source { case: name, patient, split, .. } = source;
+    let origin = source.origin();
     if let Some(example) = localizer_example(&case) {
         let files = write_example(&args.out.join("localizer"), name, &example)?;
-        lines.localizer.push(format!("{name},{name},{origin},{split},{files}"));
+        lines.localizer.push(format!("{name},{patient},{origin},{split},{files}"));
     }
     for side in Side::BOTH {
         let has_mass = case.masses.iter().any(|(at, _)| *at == side);
-        let variants = if has_mass { 0 } else { args.variants };
+        // 0 is the gland as it is, 1 and 2 have no mass either, then masses.
+        let variants = if has_mass { 0 } else { 2 + args.variants };
         for variant in 0..=variants {
             let seed = (args.seed + number) * 1000 + variant * 2 + side as u64;
+            let draw = |drawing| drawn_example(&case, side, args.margin, drawing, seed);
             let made = match variant {
                 0 => plain_example(&case, side, args.margin),
-                _ => drawn_example(&case, side, args.margin, seed),
+                1 => draw(Drawing::Nothing),
+                2 => draw(Drawing::Mimics),
+                _ => draw(Drawing::Mass),
             };
             let Some(example) = made else { continue };
             let stem = format!("{name}-{side}-{variant}");
             let files = write_example(&args.out.join("segmenter"), &stem, &example)?;
             let overlap = case.target_overlap[side as usize];
             lines.segmenter.push(format!(
-                "{stem},{name},{origin},{split},{side},{variant},{:.3},{overlap:.3},{files}",
+                "{stem},{patient},{origin},{split},{side},{variant},{:.3},{overlap:.3},{files}",
                 example.tumor_cm3
             ));
         }

@@ -2,7 +2,11 @@
 
 pub mod case;
 pub mod cohort;
+pub mod fine;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
+pub mod screened;
+pub mod sharpen;
+pub mod sources;
 pub mod tensors;

@@ -90,7 +90,7 @@ pub struct GlandOutcome {
 pub struct MassTruth {
     /// Its size on a 1 mm grid that holds all of it, whether the segmenter's crop does or not.
     pub voxels: u32,
-    /// Where in the gland it was put, for drawn masses.
+    /// Where in its gland it is; `None` where the gland is not outlined.
     pub place: Option<TumorPlace>,
 }
 

@@ -20,7 +20,7 @@ mod tissue;
 pub mod tumor;
 mod vessels;
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 pub use acquisition::{Acquisition, Overrides, Protocol, Site};
@@ -135,9 +135,25 @@ pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
     Phantom { volume, glands, coverage, tumor, acquisition }
 }
 
+/// What looks like a mass and is none: a node or cyst of 3 to 9 mm in a gland.
+#[must_use]
+pub fn sample_mimic(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &Mask) -> TumorSpec {
+    let diameter_mm: f64 = rng.random_range(3.0..9.0);
+    let volume_cm3 = std::f64::consts::PI / 6.0 * diameter_mm.powi(3) / 1000.0;
+    let spec = sample_tumor(rng, volume, gland);
+    // A node is soft tissue, a cyst water: no room for a core or grains.
+    TumorSpec {
+        volume_cm3: CubicCentimeters(volume_cm3),
+        core_fraction: 0.0,
+        calcifications: 0,
+        ..spec
+    }
+}
+
 /// A mass that grew in the gland: of several the one that takes the place of the least muscle, since a
 /// mass pushes muscle aside and does not become a part of it.
-fn sample_tumor(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &Mask) -> TumorSpec {
+#[must_use]
+pub fn sample_tumor(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &Mask) -> TumorSpec {
     let first = TumorSpec::sample(rng, gland);
     let mut best = (muscle_share(&first, volume, gland), first);
     for _ in 1..TUMOR_TRIES_MAX {
