@@ -5,4 +5,5 @@ pub mod cohort;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
+pub mod statistics;
 pub mod tensors;
