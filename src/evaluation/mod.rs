@@ -6,5 +6,7 @@ pub mod figures;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
+pub mod plots;
 pub mod statistics;
 pub mod tensors;
+mod wording;
