@@ -7,6 +7,7 @@ pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
 pub mod plots;
+pub mod report;
 pub mod statistics;
 pub mod tensors;
 mod wording;
