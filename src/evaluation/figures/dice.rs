@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::{self, Answer};
 use super::{glands, observe};
 use crate::evaluation::outcome::{CandidateOutcome, CaseOutcome, GlandOutcome};
 use crate::evaluation::statistics::quantile::{Quartiles, estimate_mean};
@@ -101,7 +102,7 @@ impl DiceFigures {
             by_place: by_place.into_iter().filter(|it| it.dice.is_some()).collect(),
             by_site: by_label(&masses, |case| &case.site),
             by_protocol: by_label(&masses, |case| &case.protocol),
-            mixed: MixedDice::of(cases, |candidate| candidate.kept),
+            mixed: MixedDice::of(cases, &answer::of_cases(cases), |it| it.kept),
             masses: masses
                 .iter()
                 .map(|mass| MassPoint {
@@ -115,22 +116,20 @@ impl DiceFigures {
 }
 
 impl MixedDice {
-    pub(super) fn of(cases: &[&CaseOutcome], kept: impl Fn(&CandidateOutcome) -> bool) -> Self {
-        let counted =
-            |case: &&&CaseOutcome| case.has_mass() || case.decision != Decision::NotAssessable;
-        let all: Vec<_> = cases
-            .iter()
-            .filter(counted)
-            .map(|case| observe(case, dice_of_case(case, &kept)))
-            .collect();
-        let positives: Vec<_> = cases
-            .iter()
-            .filter(|case| case.has_mass())
-            .map(|case| observe(case, dice_of_case(case, &kept)))
-            .collect();
+    /// `answers` are those that go with the choice of candidates, one a case.
+    pub(super) fn of(
+        cases: &[&CaseOutcome],
+        answers: &[Answer],
+        kept: impl Fn(&CandidateOutcome) -> bool,
+    ) -> Self {
+        let dice = |which: fn(&Answer) -> bool| -> Vec<_> {
+            let chosen = cases.iter().zip(answers).filter(|(_, answer)| which(answer));
+            chosen.map(|(case, _)| observe(case, dice_of_case(case, &kept))).collect()
+        };
+        let all = dice(|it| it.positive || it.decision != Decision::NotAssessable);
         Self {
             with_negatives: estimate_mean(&all),
-            without_negatives: estimate_mean(&positives),
+            without_negatives: estimate_mean(&dice(|it| it.positive)),
             n_negative_not_assessable: cases.len() - all.len(),
         }
     }
@@ -218,10 +217,10 @@ mod tests {
         let alarm = case("d", |it| it.glands[1].candidates = vec![candidate(900, 0, true)]);
         let missing = case("e", |it| it.decision = Decision::NotAssessable);
         let all = [&hit, &clean, &rejected, &alarm, &missing];
-        let mixed = MixedDice::of(&all, |it| it.kept);
+        let mixed = MixedDice::of(&all, &answer::of_cases(&all), |it| it.kept);
         assert_near(mixed.with_negatives.unwrap().value, (0.5 + 1.0 + 1.0 + 0.0) / 4.0, 1e-12);
         assert_near(mixed.without_negatives.unwrap().value, 0.5, 1e-12);
         assert_eq!(mixed.n_negative_not_assessable, 1);
-        assert_eq!(MixedDice::of(&[], |_| true).with_negatives, None);
+        assert_eq!(MixedDice::of(&[], &[], |_| true).with_negatives, None);
     }
 }

@@ -92,7 +92,8 @@ pub(super) fn by_gamma(cases: &[&CaseOutcome], sweeps: &Sweeps) -> Vec<SweepRow>
 }
 
 fn row(cases: &[&CaseOutcome], keeps: &Keeps) -> SweepRow {
-    let rates = Rates::of(&answer::of_cases_by(cases, keeps));
+    let answers = answer::of_cases_by(cases, keeps);
+    let rates = Rates::of(&answers);
     let dice: Vec<_> = glands(cases)
         .filter_map(|(case, gland)| Some(observe(case, gland.dice_of(keeps)?)))
         .collect();
@@ -100,7 +101,7 @@ fn row(cases: &[&CaseOutcome], keeps: &Keeps) -> SweepRow {
         at: f64::NAN,
         is_operating_point: false,
         dice: Quartiles::of(&dice),
-        mixed_dice: MixedDice::of(cases, keeps).with_negatives,
+        mixed_dice: MixedDice::of(cases, &answers, keeps).with_negatives,
         sensitivity: rates.sensitivity,
         specificity: rates.specificity,
         ppv: rates.ppv,
@@ -161,7 +162,8 @@ mod tests {
         });
         let [sizes, gammas] = rows(&[&cut]);
         assert_eq!(sizes[4].specificity.unwrap().n_hit, 0);
-        assert_eq!(sizes[5].specificity, None);
+        assert_eq!(sizes[4].mixed_dice.unwrap().value, 0.0);
+        assert_eq!((sizes[5].specificity, sizes[5].mixed_dice), (None, None));
         assert_eq!(gammas[1].specificity, None);
         assert_eq!(rows(&[]), [Vec::new(), Vec::new()]);
     }

@@ -98,6 +98,7 @@ const HOW_TO_READ: &str = "
 - PPV and NPV of a cohort depend on its own share of masses, which was chosen; at a prevalence they follow
   from sensitivity and specificity (Mercaldo).
 - Volumes are compared for masses that were found; missed ones are counted beside them.
-- Sites and protocols: rank test of one Dice a patient, Fisher's exact test of shares; p values are not
-  corrected for their number. \"No difference\" is an answer only where the power to see one is high.
+- Sites and protocols: rank test of one Dice a patient, Fisher's exact test of cases, taken as
+  independent; p values are not corrected for their number. \"No difference\" is an answer only where the
+  power to see one is high.
 ";

@@ -8,7 +8,7 @@ const HOLD_OUT: &str = "source study: 40 real patients with a mass, held out";
 const POSITIVES: &str = "source study: real patients of two centres, 201 with a mass";
 const MIXED: &str = "source study: 401 scans of real patients, 201 with a mass";
 
-const FIGURES: [(&str, &str, &str); 12] = [
+const FIGURES: [(&str, &str, &str); 13] = [
     ("Dice, median (quartiles)", "0.725 (0.500–0.788)", HOLD_OUT),
     ("AUC", "0.956", POSITIVES),
     ("accuracy", "0.900", POSITIVES),
@@ -19,6 +19,11 @@ const FIGURES: [(&str, &str, &str); 12] = [
     ("difference between centres, or between protocols", "none (p > 0.05)", POSITIVES),
     ("volume of a mass, median", "4.62 cm³", POSITIVES),
     ("Dice, negatives included", "0.65", MIXED),
+    (
+        "Dice, gamma 1 to 10, %",
+        "60.14, 63.78, 58.23, 64.63, 60.63, 64.51, 62.60, 61.02, 64.41, 65.54",
+        MIXED,
+    ),
     ("specificity at gamma 5 and 500 voxels", "above 95 %", MIXED),
     ("PPV at gamma 5 and 500 voxels", "above 90 %", MIXED),
 ];
