@@ -145,3 +145,9 @@ pub const TASK_BEAT: Duration = Duration::from_secs(5);
 pub const DEMO_ALERT_WAIT: Duration = Duration::from_secs(120);
 /// Alerts the demo's receiver holds.
 pub const DEMO_ALERTS_MAX: usize = 8;
+
+/// Times that patients are drawn anew for an interval: its ends then move by less than a tenth of its
+/// width from seed to seed.
+pub const BOOTSTRAP_RESAMPLES: usize = 2000;
+/// Smaller of two samples up to which the rank test counts all orders (its cost grows with the square).
+pub const EXACT_RANK_TEST_MAX: usize = 8;

@@ -2,11 +2,16 @@
 
 pub mod case;
 pub mod cohort;
+pub mod figures;
 pub mod fine;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
+pub mod plots;
+pub mod report;
 pub mod screened;
 pub mod sharpen;
 pub mod sources;
+pub mod statistics;
 pub mod tensors;
+mod wording;

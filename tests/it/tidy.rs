@@ -203,6 +203,8 @@ fn each_thing_stands_in_its_room_alone() {
     let rules: &[(&str, &[&str])] = &[
         ("tract_onnx", &["src/inference/"]),
         ("rusqlite", &["src/db/"]),
+        ("plotters::", &["src/evaluation/plots/"]),
+        ("statrs::", &["src/evaluation/statistics/"]),
         ("dicom_dictionary_std", &["src/dicom/"]),
         ("dicom_object", &["src/dicom/"]),
         ("dicom_ul", &["src/dicom/"]),
