@@ -6,6 +6,7 @@
 
 mod acquisition;
 mod airway;
+pub mod elsewhere;
 mod form;
 mod frame;
 mod glands;
@@ -124,7 +125,7 @@ pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
         let mask = draw_tumor(&mut volume, gland, &spec);
         TumorTruth { side, mask, spec }
     });
-    scanner::scan(&mut volume, &acquisition, origin, site_seed);
+    scanner::scan(&mut volume, &acquisition, &scanner::Setup::Head, origin, site_seed);
     let half = 0.5 * acquisition.slice_spacing_mm;
     let (low, high) = grid.extent();
     let coverage = scene.gland_extent(&frame, [low.z - half, high.z + half]);

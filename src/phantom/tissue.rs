@@ -23,6 +23,8 @@ pub(super) enum Texture {
     Marrow { table_mm: f64, marrow_hu: f64 },
     /// Bone with air cells; the share of air is about 0..=1.
     AirCells { air: f64 },
+    /// Lung with vessels in it, each brighter by so many HU.
+    Lung { vessel_hu: f64 },
     /// Grey and white matter, with fluid in the sulci near the surface.
     Brain { sulci: f64 },
 }
@@ -68,6 +70,11 @@ impl Tissue {
                 let wall = 1.6 * cloud(3.6) + 0.5 - air;
                 let bony = (wall / 0.5 + 0.5).clamp(0.0, 1.0).max((1.5 - depth).clamp(0.0, 1.0));
                 -900.0 + (self.hu + 900.0) * bony
+            }
+            Texture::Lung { vessel_hu } => {
+                // Where two fields vanish together runs a line.
+                let [a, b] = [0.0, 61.7].map(|shift| noise.at(p.map(|v| v / 15.0 + shift)));
+                self.hu + vessel_hu * (-55.0 * (a * a + b * b)).exp() + 35.0 * cloud(30.0)
             }
             Texture::Brain { sulci } => {
                 let folds = (cloud(9.0).abs() * -9.0).exp();
