@@ -27,6 +27,9 @@ const TRUNK: [[f64; 2]; 13] = [
 /// How much wider than deep a trunk is.
 const FLATNESS: f64 = 1.42;
 
+/// Where the trunk ends between the legs.
+const GROIN_Z: f64 = -78.0;
+
 /// Where the arms are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ArmPose {
@@ -72,7 +75,7 @@ impl Figure {
     /// The trunk's muscles, moved inward by so many mm.
     pub(super) fn trunk(&self, inward: f64) -> Form {
         let points = TRUNK.map(|[z, x]| ([0.0, 4.0, z], x - inward));
-        Form::flat_chain(&points, [1.0, FLATNESS, 1.0])
+        Form::flat_chain(&points, [1.0, FLATNESS, 1.0]).between([GROIN_Z + inward, 700.0])
     }
 
     /// Half width and half depth of the trunk's muscles at a height.
@@ -99,7 +102,7 @@ impl Figure {
         scene.add_pair(gluteal, muscle);
         if self.female {
             let breast = Tissue { hu: 35.0, texture: Texture::Lobules { fat: 0.65 } };
-            scene.add_pair(Form::ellipsoid([82.0, -118.0, 395.0], [42.0, 26.0, 38.0]), breast);
+            scene.add_pair(Form::ellipsoid([88.0, -112.0, 395.0], [46.0, 20.0, 42.0]), breast);
         }
         let fat = Tissue { hu: -100.0, texture: Texture::Clouds { mm: 12.0, hu: 14.0 } };
         scene.add(self.trunk(15.0).between([-30.0, 300.0]), fat);
@@ -129,7 +132,7 @@ impl Figure {
             trunk.extend([form.mirrored(), form]);
         }
         if self.female {
-            let breast = Form::ellipsoid([84.0, -112.0, 392.0], girth(52.0, 42.0, 48.0));
+            let breast = Form::ellipsoid([90.0, -108.0, 392.0], girth(60.0, 30.0, 54.0));
             trunk.extend([breast.mirrored(), breast]);
         }
         let mut whole = vec![Form::Join(trunk, 24.0)];
