@@ -15,8 +15,8 @@ pub(super) struct Tissue {
 pub(super) enum Texture {
     /// Smooth clouds of a size in mm and a height in HU.
     Clouds { mm: f64, hu: f64 },
-    /// Skin over fat with strands of connective tissue.
-    SkinAndFat { skin_hu: f64 },
+    /// Skin over fat with strands of connective tissue, so many HU denser.
+    SkinAndFat { skin_hu: f64, strand_hu: f64 },
     /// Gland parenchyma: lobules with fat between them; the share of fat is 0..=1.
     Lobules { fat: f64 },
     /// Two dense tables with marrow between; the tables are so thick.
@@ -50,9 +50,9 @@ impl Tissue {
         let cloud = |mm: f64| noise.rough(p.map(|v| v / mm));
         match self.texture {
             Texture::Clouds { mm, hu } => self.hu + hu * cloud(mm),
-            Texture::SkinAndFat { skin_hu } => {
+            Texture::SkinAndFat { skin_hu, strand_hu } => {
                 let strands = (cloud(6.0).abs() * -14.0).exp();
-                let fat = self.hu + 45.0 * strands + 8.0 * cloud(14.0);
+                let fat = self.hu + strand_hu * strands + 8.0 * cloud(14.0);
                 let skin = ((2.2 - depth) / 0.8).clamp(0.0, 1.0);
                 fat + (skin_hu - fat) * skin
             }

@@ -21,7 +21,7 @@ const N_SLICES_MIN: usize = 2;
 pub(super) fn generate(part: BodyPart, site: Site, seed: u64, overrides: Overrides) -> BodyPhantom {
     let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(seed, 3));
     let frame = Frame::sample(&mut rng);
-    let person = Person::sample(&mut rng, false);
+    let person = Person::sample(&mut rng, None);
     let range = match part {
         BodyPart::Brain => [rng.random_range(4.0..42.0), rng.random_range(128.0..140.0)],
         _ => [rng.random_range(-225.0..-185.0), rng.random_range(-105.0..-75.0)],

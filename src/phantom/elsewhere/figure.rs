@@ -58,7 +58,7 @@ impl Figure {
     pub(super) fn sample(rng: &mut impl Rng) -> Self {
         let lean: f64 = rng.random_range(0.0..1.0_f64);
         Self {
-            person: Person::sample(rng, false),
+            person: Person::sample(rng, None),
             arms: match rng.random_range(0..5) {
                 0 | 1 => ArmPose::Raised,
                 2 | 3 => ArmPose::Beside,
@@ -86,8 +86,7 @@ impl Figure {
 
     /// A body of skin over fat with the trunk's wall and what fills it.
     pub(super) fn scene(&self, seed: u64) -> Scene {
-        let skin = Tissue { hu: -104.0, texture: Texture::SkinAndFat { skin_hu: 25.0 } };
-        let mut scene = Scene::new(seed, self.skin(), skin);
+        let mut scene = Scene::new(seed, self.skin(), self.skin_and_fat());
         let muscle = self.muscle();
         let m = self.person.muscle_size;
         scene.add(self.trunk(0.0), muscle);
@@ -107,6 +106,11 @@ impl Figure {
         let fat = Tissue { hu: -100.0, texture: Texture::Clouds { mm: 12.0, hu: 14.0 } };
         scene.add(self.trunk(15.0).between([-30.0, 300.0]), fat);
         scene
+    }
+
+    pub(super) fn skin_and_fat(&self) -> Tissue {
+        let texture = Texture::SkinAndFat { skin_hu: 25.0, strand_hu: self.person.strand_hu };
+        Tissue { hu: self.person.fat_hu, texture }
     }
 
     pub(super) fn muscle(&self) -> Tissue {

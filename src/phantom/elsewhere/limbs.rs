@@ -346,8 +346,7 @@ pub(super) fn arms_alone(rng: &mut impl Rng, seed: u64) -> Subject {
         .collect();
     let thick = -0.25 * figure.fat_mm;
     let forms = arms.iter().flat_map(|arm| arm.flesh(thick)).collect();
-    let skin = Tissue { hu: -104.0, texture: Texture::SkinAndFat { skin_hu: 25.0 } };
-    let mut scene = Scene::new(seed, Form::Join(forms, 4.0), skin);
+    let mut scene = Scene::new(seed, Form::Join(forms, 4.0), figure.skin_and_fat());
     for arm in &arms {
         add_arm(&mut scene, &figure, arm);
     }
