@@ -17,12 +17,12 @@ use crate::evaluation::figures::sweep::{Keeps, Sweeps};
 use crate::evaluation::figures::{Evaluation, Versions};
 use crate::evaluation::fine::{fine, with_mass, without_glands};
 use crate::evaluation::outcome::{CandidateOutcome, CaseOutcome, CohortKind};
-use crate::evaluation::report::write_report;
+use crate::evaluation::report::{self, write_report};
 use crate::evaluation::screened::{CaseIdentity, screen_case};
 use crate::evaluation::sources::{Source, sources};
 use crate::screening::report::Models;
 use crate::screening::{DecisionPolicy, Screener};
-use crate::units::Side;
+use crate::units::{Side, VoxelCount};
 
 /// What was measured, a JSON object a case: figures are computed from it again without screening.
 const OUTCOMES: &str = "outcomes.jsonl";
@@ -90,9 +90,17 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let gammas = args.gammas.as_deref().map(read_gammas).transpose()?.unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(|| folder_name(&args.cohort));
     let mut evaluation = Evaluation::new(versions(&screener.identities()));
-    evaluation.add(&name, &outcomes, &sweeps(&policy, &gammas));
-    let text = crate::evaluation::report::to_markdown(&evaluation);
-    std::io::stdout().write_all(text.as_bytes()).context("could not write to standard output")?;
+    let by_size = |it: &CandidateOutcome, size: VoxelCount| {
+        accepts(&policy, it) && it.voxels >= size.0
+    };
+    let sweeps = Sweeps {
+        by_size: &by_size,
+        tumor_voxels_min: policy.tumor_voxels_min,
+        by_gamma: gammas.iter().map(keeps_at).collect(),
+        gamma: Some(policy.gamma),
+    };
+    evaluation.add(&name, &outcomes, &sweeps);
+    print(&report::to_markdown(&evaluation))?;
     if let Some(out) = &args.out {
         write_report(out, &evaluation)?;
         write_outcomes(&out.join(OUTCOMES), &outcomes)?;
@@ -213,19 +221,16 @@ fn read_gammas(folder: &Path) -> Result<Vec<DecisionPolicy>> {
     Ok(policies)
 }
 
-/// The same candidates judged by other sizes and other machines.
-fn sweeps<'a>(policy: &'a DecisionPolicy, gammas: &'a [DecisionPolicy]) -> Sweeps<'a> {
-    let by_gamma = gammas.iter().map(|policy| {
-        let keeps: Box<Keeps<'a>> =
-            Box::new(|it| accepts(policy, it) && it.voxels >= policy.tumor_voxels_min.0);
-        (policy.gamma, keeps)
-    });
-    Sweeps {
-        by_size: Box::new(|it, size| accepts(policy, it) && it.voxels >= size.0),
-        tumor_voxels_min: policy.tumor_voxels_min,
-        by_gamma: by_gamma.collect(),
-        gamma: Some(policy.gamma),
-    }
+fn print(text: &str) -> Result<()> {
+    std::io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
+}
+
+/// The decision of another machine, by its gamma.
+fn keeps_at(policy: &DecisionPolicy) -> (f64, Box<Keeps<'_>>) {
+    let keeps = |it: &CandidateOutcome| {
+        accepts(policy, it) && it.voxels >= policy.tumor_voxels_min.0
+    };
+    (policy.gamma, Box::new(keeps))
 }
 
 /// Outcomes of another version may have other features: no rule of this one accepts them.

@@ -13,6 +13,7 @@ use crate::screening::{DecisionPolicy, Screener};
 pub mod check_config;
 pub mod completions;
 pub mod demo;
+pub mod evaluate;
 pub mod man;
 pub mod phantom;
 pub mod prepare;
@@ -72,6 +73,7 @@ enum Command {
     CheckConfig(check_config::CheckConfigArgs),
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
+    Evaluate(evaluate::EvaluateArgs),
     Status(status::StatusArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
@@ -101,6 +103,7 @@ impl Cli {
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),

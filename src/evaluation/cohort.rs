@@ -43,6 +43,8 @@ pub struct CohortRow {
     pub tumor_side: Option<Side>,
     /// Volume of the mass.
     pub tumor_cm3: Option<CubicCentimeters>,
+    /// Another part of the body, which has no parotid gland and so no truth; empty for head and neck.
+    pub body: String,
 }
 
 /// One case, loaded.
@@ -173,8 +175,12 @@ impl Cohort {
         let plan = assemble(images, same_pixels)
             .map_err(|source| CohortError::Assemble { case: case(), source })?;
         let volume = load(&plan).map_err(|source| CohortError::Load { case: case(), source })?;
-        let truth = read_segmentation(&folder.join(TRUTH), volume.geometry())
-            .map_err(|source| CohortError::Truth { case: case(), source })?;
+        let truth = if row.body.is_empty() {
+            read_segmentation(&folder.join(TRUTH), volume.geometry())
+                .map_err(|source| CohortError::Truth { case: case(), source })?
+        } else {
+            Vec::new()
+        };
         let (glands, masses) = sort_truth(truth);
         Ok(CohortCase { row: row.clone(), plan, volume, glands, masses })
     }
@@ -254,6 +260,7 @@ fn parse_row(columns: &[&str], values: &[&str]) -> Result<CohortRow, &'static st
             .transpose()?,
         site: value("site").unwrap_or_default().to_owned(),
         protocol: value("protocol").unwrap_or_default().to_owned(),
+        body: value("body").unwrap_or_default().to_owned(),
         tumor_side,
         tumor_cm3: tumor_cm3.filter(|cm3| *cm3 > 0.0).map(CubicCentimeters),
     })

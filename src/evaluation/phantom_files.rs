@@ -1,5 +1,5 @@
-//! A phantom as files: a DICOM CT series and `truth.dcm` beside it, the layout that
-//! [`super::cohort`] reads.
+//! A phantom as files: a DICOM CT series and, where it has glands, `truth.dcm` beside it: the layout
+//! that [`super::cohort`] reads.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,8 @@ use crate::dicom::segmentation::{
     write_segmentation,
 };
 use crate::dicom::uid::{SeriesInstanceUid, derived_uid};
-use crate::phantom::{Phantom, PhantomSpec};
+use crate::phantom::elsewhere::BodyPhantom;
+use crate::phantom::{Acquisition, Phantom, PhantomSpec};
 use crate::phi::Phi;
 use crate::units::Side;
 
@@ -39,14 +40,38 @@ pub fn write_phantom(
     spec: &PhantomSpec,
     phantom: &Phantom,
 ) -> Result<PhantomFiles, WriteError> {
-    let header = ct_header(spec, phantom);
-    std::fs::create_dir_all(folder)
-        .map_err(|error| WriteError::Write { path: folder.to_owned(), source: error.into() })?;
+    let description = format!("{} phantom", spec.protocol.as_str());
+    let header =
+        ct_header(spec.seed, &key(spec, phantom), description, "HEADNECK", &phantom.acquisition);
+    create(folder)?;
     let slices = write_ct_series(folder, &phantom.volume, &header)?;
     let truth = folder.join(TRUTH);
     let source = SourceSeries::from_header(&header, *phantom.volume.geometry());
     write_segmentation(&truth, &source, &segments(phantom), &truth_header(spec, phantom))?;
     Ok(PhantomFiles { series: header.series_instance_uid, slices, truth })
+}
+
+/// Writes `IM00001.dcm`, .. of a phantom without glands into `folder`, which is created. There is no
+/// truth to write: nothing is outlined. Returns the slices' paths.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn write_body_phantom(
+    folder: &Path,
+    seed: u64,
+    phantom: &BodyPhantom,
+) -> Result<Vec<PathBuf>, WriteError> {
+    let part = phantom.part.as_str();
+    let key = format!("{seed}-{part}-{:?}", phantom.volume.shape());
+    let description = format!("{} phantom", part.replace('_', " "));
+    let header = ct_header(seed, &key, description, phantom.part.examined(), &phantom.acquisition);
+    create(folder)?;
+    write_ct_series(folder, &phantom.volume, &header)
+}
+
+fn create(folder: &Path) -> Result<(), WriteError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| WriteError::Write { path: folder.to_owned(), source: error.into() })
 }
 
 /// One text that names the phantom and how it was scanned.
@@ -57,19 +82,23 @@ fn key(spec: &PhantomSpec, phantom: &Phantom) -> String {
     format!("{seed}-{}-{}-{tumor}-{shape:?}", site.as_str(), protocol.as_str())
 }
 
-fn ct_header(spec: &PhantomSpec, phantom: &Phantom) -> CtSeriesHeader {
-    let key = key(spec, phantom);
-    let uid = |what: &str| derived_uid(&["parotidd phantom", what, &key]);
+fn ct_header(
+    seed: u64,
+    key: &str,
+    series_description: String,
+    body_part: &str,
+    acquisition: &Acquisition,
+) -> CtSeriesHeader {
+    let uid = |what: &str| derived_uid(&["parotidd phantom", what, key]);
     let valid = "derived UIDs are valid";
-    let acquisition = &phantom.acquisition;
     CtSeriesHeader {
         patient_study: PatientStudy {
-            patient_name: Phi::new(format!("PHANTOM^{}", spec.seed)),
-            patient_id: Phi::new(format!("PHANTOM-{}", spec.seed)),
+            patient_name: Phi::new(format!("PHANTOM^{seed}")),
+            patient_id: Phi::new(format!("PHANTOM-{seed}")),
             sex: Phi::new("O".into()),
             study_date: Phi::new(DATE.into()),
             study_time: Phi::new(TIME.into()),
-            accession_number: Phi::new(format!("P{}", spec.seed)),
+            accession_number: Phi::new(format!("P{seed}")),
             study_id: Phi::new("1".into()),
             ..PatientStudy::default()
         },
@@ -78,10 +107,10 @@ fn ct_header(spec: &PhantomSpec, phantom: &Phantom) -> CtSeriesHeader {
         series_instance_uid: uid("series").parse().expect(valid),
         frame_of_reference_uid: uid("frame of reference").parse().expect(valid),
         series_number: 2,
-        series_description: format!("{} phantom", acquisition.protocol.as_str()),
+        series_description,
         series_date: DATE.into(),
         series_time: TIME.into(),
-        body_part: "HEADNECK".into(),
+        body_part: body_part.into(),
         manufacturer: acquisition.manufacturer.clone(),
         model_name: acquisition.model_name.clone(),
         kernel: acquisition.kernel_name.clone(),

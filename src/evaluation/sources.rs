@@ -114,7 +114,11 @@ fn of_row(cohort: &Arc<Cohort>, row: &CohortRow) -> Source {
         split: row.seed.map_or("train", phantom_split).into(),
         site: row.site.clone(),
         protocol: row.protocol.clone(),
-        kind: if row.seed.is_some() { CohortKind::Phantom } else { CohortKind::Real },
+        kind: match (row.body.is_empty(), row.seed) {
+            (false, _) => CohortKind::NoGland,
+            (true, Some(_)) => CohortKind::Phantom,
+            (true, None) => CohortKind::Real,
+        },
         entry: Entry::Cohort(Arc::clone(cohort), Box::new(row.clone())),
     }
 }

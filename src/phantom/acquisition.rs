@@ -67,8 +67,6 @@ impl Protocol {
 pub struct Acquisition {
     /// Where.
     pub site: Site,
-    /// What for.
-    pub protocol: Protocol,
     /// Institution Name (0008,0080).
     pub institution_name: String,
     /// Manufacturer (0008,0070).
@@ -145,7 +143,40 @@ impl Acquisition {
             Protocol::Neck => (rng.random_range(18.0..40.0), rng.random_range(-212.0..-180.0)),
             Protocol::Head => (rng.random_range(134.0..142.0), rng.random_range(-95.0..-42.0)),
         };
-        let (n_slices, bottom_z_mm) = stack(frame, [bottom, top], slice_spacing_mm, overrides);
+        let range_z = [bottom, top].map(|z| frame.patient_z(z));
+        let stack = Stack::new(range_z, frame.patient_z(PAROTID_Z), slice_spacing_mm, overrides);
+        Self::of_site(rng, site, stack, slice_thickness_mm, field_mm / matrix as f64, matrix)
+    }
+
+    /// For what holds no parotid gland: any spacing, a field of view in the given range of mm, slices
+    /// between two patient heights, around their middle where there are fewer.
+    pub(super) fn sample_elsewhere(
+        rng: &mut impl Rng,
+        site: Site,
+        range_z: [f64; 2],
+        fields_mm: [f64; 2],
+        overrides: Overrides,
+    ) -> Self {
+        const SPACINGS_MM: [f64; 10] = [1.0, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.0, 4.0, 5.0];
+        let spacing = *SPACINGS_MM.choose(rng).expect("the list above is not empty");
+        let overlap = if rng.random_bool(0.25) { 1.25 } else { 1.0 };
+        let field_mm = rng.random_range(fields_mm[0]..=fields_mm[1]);
+        let spacing = overrides.slice_spacing_mm.unwrap_or(spacing);
+        let matrix = overrides.matrix.unwrap_or(512).max(8);
+        let middle_z = 0.5 * (range_z[0] + range_z[1]);
+        let stack = Stack::new(range_z, middle_z, spacing, overrides);
+        let thickness = (spacing * overlap).min(THICKNESS_MM_MAX.max(spacing));
+        Self::of_site(rng, site, stack, thickness, field_mm / matrix as f64, matrix)
+    }
+
+    fn of_site(
+        rng: &mut impl Rng,
+        site: Site,
+        stack: Stack,
+        slice_thickness_mm: f64,
+        pixel_spacing_mm: f64,
+        matrix: usize,
+    ) -> Self {
         let sharp = site == Site::B;
         let dose: f64 = rng.random_range(0.8..1.3);
         let noise_hu: f64 =
@@ -153,7 +184,6 @@ impl Acquisition {
         let text = |a: &str, b: &str| String::from(if sharp { b } else { a });
         Self {
             site,
-            protocol,
             institution_name: text("Phantom Site A", "Phantom Site B"),
             manufacturer: text("Phantom Works", "Synthetic Imaging"),
             model_name: text("PW-64", "SI-128"),
@@ -161,12 +191,12 @@ impl Acquisition {
             kvp: if rng.random_bool(0.8) { 120.0 } else { 100.0 },
             tube_current_ma: (220.0 / dose).round(),
             contrast: false,
-            slice_spacing_mm,
+            slice_spacing_mm: stack.spacing_mm,
             slice_thickness_mm,
-            pixel_spacing_mm: field_mm / matrix as f64,
+            pixel_spacing_mm,
             matrix,
-            n_slices,
-            bottom_z_mm,
+            n_slices: stack.n,
+            bottom_z_mm: stack.bottom_z_mm,
             noise_hu: noise_hu.min(22.0),
             noise_mm: if sharp { 0.38 } else { 0.75 },
             blur_mm: if sharp { 0.55 } else { 1.0 },
@@ -183,12 +213,23 @@ impl Acquisition {
     }
 }
 
-/// Number of slices and height of the lowest, for a range in the head's frame.
-fn stack(frame: &Frame, range: [f64; 2], spacing: f64, overrides: Overrides) -> (usize, f64) {
-    let [bottom, top] = range.map(|z| frame.patient_z(z));
-    let whole = ((top - bottom) / spacing).floor().max(1.0) as usize;
-    let n = whole.min(overrides.n_slices_max.unwrap_or(usize::MAX)).max(1);
-    let lowest = frame.patient_z(PAROTID_Z) - 0.5 * n as f64 * spacing;
-    let highest_start = bottom + (whole - n) as f64 * spacing;
-    (n, if n == whole { bottom } else { lowest.clamp(bottom, highest_start) })
+/// Slices one over the other.
+#[derive(Debug, Clone, Copy)]
+struct Stack {
+    spacing_mm: f64,
+    n: usize,
+    bottom_z_mm: f64,
+}
+
+impl Stack {
+    /// As many slices as fit between two patient heights; where only fewer are wanted, around
+    /// `middle_z`.
+    fn new([bottom, top]: [f64; 2], middle_z: f64, spacing_mm: f64, overrides: Overrides) -> Self {
+        let whole = ((top - bottom) / spacing_mm).floor().max(1.0) as usize;
+        let n = whole.min(overrides.n_slices_max.unwrap_or(usize::MAX)).max(1);
+        let lowest = middle_z - 0.5 * n as f64 * spacing_mm;
+        let highest_start = bottom + (whole - n) as f64 * spacing_mm;
+        let bottom_z_mm = if n == whole { bottom } else { lowest.clamp(bottom, highest_start) };
+        Self { spacing_mm, n, bottom_z_mm }
+    }
 }

@@ -72,6 +72,21 @@ impl Form {
         Self::Meet(vec![self, Self::Not(Box::new(other))])
     }
 
+    /// The part between two heights.
+    pub(super) fn between(self, [low, high]: [f64; 2]) -> Self {
+        let (center, radius) = self.bound();
+        let middle = [center[0], center[1], 0.5 * (low + high)];
+        let slab = Self::block(middle, [radius + 1.0, radius + 1.0, 0.5 * (high - low)], 0.0);
+        Self::Meet(vec![self, slab])
+    }
+
+    /// A disc or rod along the slice axis.
+    pub(super) fn cylinder(center: Vector, radius: f64, half_length: f64) -> Self {
+        let [x, y, z] = center;
+        let ends = [([x, y, z - half_length], radius), ([x, y, z + half_length], radius)];
+        Self::chain(&ends).between([z - half_length, z + half_length])
+    }
+
     /// Turned about its centre by angles in degrees about x, y and z.
     pub(super) fn turned(mut self, degrees: Vector) -> Self {
         if let Self::Ellipsoid { axes, .. } | Self::Block { axes, .. } = &mut self {
@@ -81,7 +96,7 @@ impl Form {
     }
 
     /// Every surface moved outward by so many mm.
-    fn grown(self, by: f64) -> Self {
+    pub(super) fn grown(self, by: f64) -> Self {
         match self {
             Self::Ellipsoid { center, radii, axes } => {
                 Self::Ellipsoid { center, radii: radii.map(|r| (r + by).max(0.1)), axes }

@@ -9,12 +9,16 @@ const PIVOT: Vector = [0.0, 15.0, -70.0];
 /// Between these heights (patient frame, from the head's origin) the turn fades out: shoulders stay.
 const TURN_FADES_MM: [f64; 2] = [-150.0, -60.0];
 
-/// The map from patient space (LPS) to the head's frame, whose origin lies midway between the ear
-/// canals, with the same axes.
+/// The map from patient space (LPS) to the frame that anatomy is written in: the head's, whose origin
+/// lies midway between the ear canals, or that of another part of the body. The axes are the same.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
     origin: Vector,
+    /// What it turns about, in the frame.
+    pivot: Vector,
     angles: Vector,
+    /// Between these heights the turn fades out; `None` where all turns alike.
+    turn_fades_mm: Option<[f64; 2]>,
     scale: Vector,
     waves: [Wave; 6],
 }
@@ -47,21 +51,28 @@ impl Frame {
             (0.6 * rng.random_range(-turn_max..turn_max)).to_radians(),
             rng.random_range(-turn_max..turn_max).to_radians(),
         ];
-        let waves = std::array::from_fn(|n| {
-            let [mm, height_mm] = if n < 3 { [75.0, 1.9] } else { [26.0, 0.55] };
-            let length = std::f64::consts::TAU / (mm * rng.random_range(0.8..1.3));
-            Wave {
-                vector: std::array::from_fn(|_| length * rng.random_range(-0.8..0.8)),
-                phase: rng.random_range(0.0..std::f64::consts::TAU),
-                height_mm: height_mm * rng.random_range(0.4..1.2),
-            }
-        });
+        let waves = sample_waves(rng, 1.0);
         let origin = [
             rng.random_range(-7.0..7.0),
             rng.random_range(-15.0..15.0),
             rng.random_range(-60.0..60.0),
         ];
-        Self { origin, angles, scale, waves }
+        Self { origin, pivot: PIVOT, angles, turn_fades_mm: Some(TURN_FADES_MM), scale, waves }
+    }
+
+    /// A frame that lies at `origin` and is turned as a whole about `pivot` (frame) by angles in
+    /// degrees about x, y and z; `irregular` scales how far it departs from the drawing, 1 is a head.
+    pub(super) fn placed(
+        rng: &mut impl Rng,
+        origin: Vector,
+        pivot: Vector,
+        degrees: Vector,
+        scale: Vector,
+        irregular: f64,
+    ) -> Self {
+        let angles = degrees.map(f64::to_radians);
+        let waves = sample_waves(rng, irregular);
+        Self { origin, pivot, angles, turn_fades_mm: None, scale, waves }
     }
 
     /// Patient height of the head's origin.
@@ -77,8 +88,10 @@ impl Frame {
     /// The map for the plane of a patient height.
     pub(super) fn level(&self, patient_z: f64) -> Level<'_> {
         let z = (patient_z - self.origin[2]) / self.scale[2];
-        let t = ((z - TURN_FADES_MM[0]) / (TURN_FADES_MM[1] - TURN_FADES_MM[0])).clamp(0.0, 1.0);
-        let share = t * t * (3.0 - 2.0 * t);
+        let share = self.turn_fades_mm.map_or(1.0, |[low, high]| {
+            let t = ((z - low) / (high - low)).clamp(0.0, 1.0);
+            t * t * (3.0 - 2.0 * t)
+        });
         Level { frame: self, rows: rotation(self.angles.map(|angle| share * angle)) }
     }
 
@@ -88,15 +101,29 @@ impl Frame {
     }
 }
 
+/// Long shallow waves and short shallower ones, larger in both ways by `size`.
+fn sample_waves(rng: &mut impl Rng, size: f64) -> [Wave; 6] {
+    std::array::from_fn(|n| {
+        let [mm, height_mm] = if n < 3 { [75.0, 1.9] } else { [26.0, 0.55] };
+        let length = std::f64::consts::TAU / (mm * size * rng.random_range(0.8..1.3));
+        Wave {
+            vector: std::array::from_fn(|_| length * rng.random_range(-0.8..0.8)),
+            phase: rng.random_range(0.0..std::f64::consts::TAU),
+            height_mm: height_mm * size * rng.random_range(0.4..1.2),
+        }
+    })
+}
+
 impl Level<'_> {
-    /// The head's frame at a patient position.
+    /// The frame at a patient position.
     pub(super) fn to_head(&self, patient: &Vector) -> Vector {
         let frame = self.frame;
-        let away: Vector =
-            std::array::from_fn(|a| (patient[a] - frame.origin[a]) / frame.scale[a] - PIVOT[a]);
+        let away: Vector = std::array::from_fn(|a| {
+            (patient[a] - frame.origin[a]) / frame.scale[a] - frame.pivot[a]
+        });
         let mut p: Vector = std::array::from_fn(|a| {
             let row = &self.rows[a];
-            row[0] * away[0] + row[1] * away[1] + row[2] * away[2] + PIVOT[a]
+            row[0] * away[0] + row[1] * away[1] + row[2] * away[2] + frame.pivot[a]
         });
         let waved: Vector =
             std::array::from_fn(|a| [a, a + 3].iter().map(|&n| frame.waves[n].at(&p)).sum());

@@ -6,6 +6,7 @@
 
 mod acquisition;
 mod airway;
+pub mod elsewhere;
 mod form;
 mod frame;
 mod glands;
@@ -43,8 +44,8 @@ const FAT_HU_MAX: f32 = -20.0;
 /// What decides a phantom; everything else follows from the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhantomSpec {
-    /// One patient a seed: the anatomy is the same at any site and for any protocol. With a mass
-    /// there are no mimics; where exactly a mass is centred depends on the grid.
+    /// One patient a seed: the anatomy is the same at any site and for any protocol. A gland with a
+    /// mass has no mimics; where exactly a mass is centred depends on the grid.
     pub seed: u64,
     /// Where it is scanned.
     pub site: Site,
@@ -99,9 +100,7 @@ pub fn generate(spec: &PhantomSpec) -> Phantom {
 /// The phantom of a specification on a smaller matrix, with other or fewer slices.
 #[must_use]
 pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
-    let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(spec.seed, 11));
-    let frame = Frame::sample(&mut rng);
-    let person = Person::sample(&mut rng, spec.tumor.is_none());
+    let (frame, person) = patient(spec.seed, spec.tumor);
     let site_seed = derive_seed(spec.seed, 12 + scan_number(spec));
     let mut rng = ChaCha8Rng::seed_from_u64(site_seed);
     let mut acquisition =
@@ -124,7 +123,7 @@ pub fn generate_with(spec: &PhantomSpec, overrides: Overrides) -> Phantom {
         let mask = draw_tumor(&mut volume, gland, &spec);
         TumorTruth { side, mask, spec }
     });
-    scanner::scan(&mut volume, &acquisition, origin, site_seed);
+    scanner::scan(&mut volume, &acquisition, &scanner::Setup::Head, origin, site_seed);
     let half = 0.5 * acquisition.slice_spacing_mm;
     let (low, high) = grid.extent();
     let coverage = scene.gland_extent(&frame, [low.z - half, high.z + half]);
@@ -148,6 +147,14 @@ pub fn sample_mimic(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &M
         calcifications: 0,
         ..spec
     }
+}
+
+/// Who a seed is.
+fn patient(seed: u64, tumor: Option<Side>) -> (Frame, Person) {
+    let mut rng = ChaCha8Rng::seed_from_u64(derive_seed(seed, 11));
+    let frame = Frame::sample(&mut rng);
+    let person = Person::sample(&mut rng, tumor);
+    (frame, person)
 }
 
 /// A mass that grew in the gland: of several the one that takes the place of the least muscle, since a
@@ -201,11 +208,11 @@ fn scan_number(spec: &PhantomSpec) -> u64 {
 fn build_scene(person: &Person, seed: u64) -> Scene {
     let mut scene = soft_tissue::body(person, seed);
     soft_tissue::add_deep_muscles(&mut scene, person);
-    soft_tissue::add_parapharyngeal_fat(&mut scene);
+    soft_tissue::add_parapharyngeal_fat(&mut scene, person);
     glands::add_parotids(&mut scene, person);
     soft_tissue::add_bordering_muscles(&mut scene, person);
     glands::add_submandibular(&mut scene, person);
-    glands::add_mimics(&mut scene, &person.mimics);
+    glands::add_mimics(&mut scene, person);
     skull::add(&mut scene, person);
     spine::add(&mut scene, person);
     airway::add(&mut scene, person);
@@ -213,5 +220,7 @@ fn build_scene(person: &Person, seed: u64) -> Scene {
     scene
 }
 
+#[cfg(test)]
+mod anatomy_tests;
 #[cfg(test)]
 mod tests;

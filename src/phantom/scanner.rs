@@ -1,4 +1,4 @@
-//! What a scanner adds to the anatomy: head rest, metal streaks, beam hardening, noise.
+//! What a scanner adds to the anatomy: head rest or table, metal streaks, beam hardening, noise.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -29,10 +29,83 @@ struct Metal {
     mm2: f64,
 }
 
-/// Adds head rest, artefacts and noise in place. `origin` is the head's origin in patient space.
+/// What lies in the scanner, and on what.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Setup {
+    /// A head in its rest, with shoulders below.
+    Head,
+    /// Anything else, on a table.
+    Table(Table),
+}
+
+/// A carbon shell around foam. Lengths in mm, from the frame's origin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    /// Where the middle of its upper side lies.
+    pub(super) top_y: f64,
+    /// Where its middle lies.
+    pub(super) middle_x: f64,
+    pub(super) half_width: f64,
+    pub(super) thickness: f64,
+    pub(super) shell: f64,
+    pub(super) shell_hu: f64,
+    /// How far its edges stand above its middle; 0 is flat.
+    pub(super) hollow: f64,
+    /// Radius that the beam hardens in: the reach of the cupping.
+    pub(super) body_radius: f64,
+}
+
+impl Setup {
+    /// What stands outside the body at a place.
+    fn around(&self, x: f64, y: f64) -> f64 {
+        match self {
+            Self::Head => head_rest(x, y),
+            Self::Table(table) => table.hu(x, y),
+        }
+    }
+
+    fn hardening(&self, x: f64, y: f64, z: f64) -> f64 {
+        match self {
+            Self::Head => hardening(x, y, z),
+            Self::Table(table) => {
+                let share = (x * x + y * y) / table.body_radius.powi(2);
+                5.0 * (share - 0.5).clamp(-1.0, 1.0)
+            }
+        }
+    }
+
+    /// How much the shoulders starve the detector at a height, 0..=1.
+    fn starvation(&self, z: f64) -> f64 {
+        match self {
+            Self::Head => starvation(z),
+            Self::Table(_) => 0.0,
+        }
+    }
+}
+
+impl Table {
+    fn hu(&self, x: f64, y: f64) -> f64 {
+        let across = (x - self.middle_x) / self.half_width;
+        if across.abs() > 1.0 {
+            return -1000.0;
+        }
+        let depth = y - self.top_y + self.hollow * across * across;
+        // The edges are closed: the underside rises towards them.
+        let thickness = self.thickness * (1.0 - across.powi(6));
+        match depth {
+            d if d < 0.0 || d > thickness => -1000.0,
+            d if d < self.shell || d > thickness - self.shell => self.shell_hu,
+            _ => -955.0,
+        }
+    }
+}
+
+/// Adds what lies around the body, artefacts and noise in place. `origin` is the frame's origin in
+/// patient space.
 pub(super) fn scan(
     volume: &mut Volume<Hounsfield>,
     acquisition: &Acquisition,
+    setup: &Setup,
     origin: Vector,
     seed: u64,
 ) {
@@ -44,7 +117,7 @@ pub(super) fn scan(
         let metal = find_metal(&grid, slice, hu);
         let streaks = Noise::new(derive_seed(seed, 1 + slice as u64 / 3));
         let grain = noise_field(acquisition, n_rows, n_columns, derive_seed(seed, slice as u64));
-        let tired = starvation(z);
+        let tired = setup.starvation(z);
         for row in 0..n_rows {
             let band = white(derive_seed(seed, 5000 + slice as u64), row as u64);
             for column in 0..n_columns {
@@ -53,9 +126,9 @@ pub(super) fn scan(
                 let (x, y) = (at.x - origin[0], at.y - origin[1]);
                 let mut value = f64::from(hu[offset].to_f32());
                 if value < -900.0 {
-                    value = value.max(head_rest(x, y));
+                    value = value.max(setup.around(x, y));
                 } else if value < f64::from(METAL_HU) {
-                    value += hardening(x, y, z);
+                    value += setup.hardening(x, y, z);
                 }
                 if !metal.is_empty() && value > -950.0 && value < f64::from(METAL_HU) {
                     value += streak(&metal, &streaks, at.x, at.y);

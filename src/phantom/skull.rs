@@ -159,6 +159,11 @@ fn add_temporal_bones(scene: &mut Scene, person: &Person) {
 
 fn add_mandible(scene: &mut Scene, person: &Person) {
     let bone = Tissue::bone(1.1 * person.bone_hu, 2.2, 0.35 * person.bone_hu);
+    scene.add_pair(mandible(), bone);
+}
+
+/// The left half of the mandible.
+pub(super) fn mandible() -> Form {
     let body = Form::flat_chain(
         &[
             ([0.0, -93.0, -79.0], 6.8),
@@ -173,8 +178,7 @@ fn add_mandible(scene: &mut Scene, person: &Person) {
     let neck = Form::chain(&[([51.0, -17.0, -20.0], 4.5), ([52.0, -12.0, -8.0], 4.0)]);
     let coronoid = Form::chain(&[([48.0, -34.0, -22.0], 4.0), ([49.0, -38.0, -8.0], 2.5)]);
     let condyle = Form::ellipsoid([52.0, -12.0, -6.0], [9.5, 4.8, 4.5]).turned([0.0, 0.0, -15.0]);
-    let whole = Form::Join(vec![body, ramus, neck, coronoid, condyle], 3.0);
-    scene.add_pair(whole, bone);
+    Form::Join(vec![body, ramus, neck, coronoid, condyle], 3.0)
 }
 
 fn add_teeth(scene: &mut Scene, person: &Person) {

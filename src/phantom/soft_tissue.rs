@@ -31,8 +31,8 @@ pub(super) fn body(person: &Person, seed: u64) -> Scene {
         ],
         22.0,
     );
-    let skin = Texture::SkinAndFat { skin_hu: 25.0 };
-    let mut scene = Scene::new(seed, body, Tissue { hu: -106.0, texture: skin });
+    let skin = Texture::SkinAndFat { skin_hu: 25.0, strand_hu: person.strand_hu };
+    let mut scene = Scene::new(seed, body, Tissue { hu: person.fat_hu, texture: skin });
     let nose = Form::chain(&[([0.0, -98.0, 8.0], 9.0), ([0.0, -114.0, -28.0], 10.0)]);
     scene.add_outer(nose, Tissue::plain(15.0));
     scene.add_outer_pair(
@@ -156,6 +156,7 @@ fn add_mouth_and_temple(scene: &mut Scene, muscle: Tissue, m: f64) {
         muscle,
     );
     scene.add(Form::ellipsoid([0.0, -54.0, -66.0], [26.0, 34.0, 21.0]), muscle);
+    scene.add(Form::ellipsoid([0.0, -60.0, -56.0], [27.0, 29.0, 13.0]), muscle);
     scene.add(Form::ellipsoid([0.0, -56.0, -84.0], [30.0, 32.0, 7.0]), muscle);
     scene.add_pair(
         shaft(m, &[([5.0, -86.0, -90.0], 4.5), ([14.0, -50.0, -92.0], 4.0)], [1.0, 1.0, 1.0]),
@@ -184,9 +185,9 @@ fn add_mouth_and_temple(scene: &mut Scene, muscle: Tissue, m: f64) {
 }
 
 /// Fat and muscles around the parotid; those added after it press into it.
-pub(super) fn add_parapharyngeal_fat(scene: &mut Scene) {
-    let fat = Tissue { hu: -100.0, texture: Texture::Clouds { mm: 8.0, hu: 12.0 } };
-    scene.add_pair(Form::ellipsoid([28.5, -15.0, -36.0], [7.5, 12.0, 24.0]), fat);
+pub(super) fn add_parapharyngeal_fat(scene: &mut Scene, person: &Person) {
+    let fat = Tissue { hu: person.fat_hu + 6.0, texture: Texture::Clouds { mm: 8.0, hu: 12.0 } };
+    scene.add_pair(Form::ellipsoid([28.5, -15.0, -36.0], [6.5, 11.0, 23.0]), fat);
 }
 
 /// Masseter, pterygoids, sternocleidomastoid and digastric.

@@ -21,10 +21,10 @@ const BODIES: [[f64; 2]; 9] = [
 pub(super) fn add(scene: &mut Scene, person: &Person) {
     let bone = Tissue::bone(0.8 * person.bone_hu, 1.3, 0.24 * person.bone_hu);
     for [z, y] in BODIES {
-        add_vertebra(scene, bone, [0.0, y, z]);
+        add_vertebra(scene, bone, [0.0, y + person.spine_back_mm, z]);
     }
-    add_atlas(scene, bone);
-    add_canal(scene);
+    add_atlas(scene, bone, person.spine_back_mm);
+    add_canal(scene, person);
     add_chest(scene, person);
 }
 
@@ -39,24 +39,33 @@ fn add_vertebra(scene: &mut Scene, bone: Tissue, [_, y, z]: Vector) {
     scene.add(Form::chain(&spine), bone);
 }
 
-fn add_atlas(scene: &mut Scene, bone: Tissue) {
-    scene.add_pair(Form::ellipsoid([20.0, 9.0, -39.0], [9.0, 9.5, 7.0]), bone);
-    let front = [([0.0, -3.0, -40.0], 4.0), ([16.0, 5.0, -39.0], 4.0)];
+fn add_atlas(scene: &mut Scene, bone: Tissue, back: f64) {
+    let at = |x: f64, y: f64, z: f64| [x, y + back, z];
+    scene.add_pair(Form::ellipsoid(at(20.0, 9.0, -39.0), [9.0, 9.5, 7.0]), bone);
+    let front = [(at(0.0, -3.0, -40.0), 4.0), (at(16.0, 5.0, -39.0), 4.0)];
     scene.add_pair(Form::chain(&front), bone);
-    let back = [([22.0, 16.0, -40.0], 3.5), ([12.0, 34.0, -40.0], 3.2), ([0.0, 38.0, -40.0], 3.4)];
-    scene.add_pair(Form::chain(&back), bone);
-    scene.add_pair(Form::chain(&[([20.0, 9.0, -40.0], 5.0), ([37.0, 11.0, -40.0], 4.0)]), bone);
-    scene.add(Form::chain(&[([0.0, 5.0, -52.0], 5.5), ([0.0, 4.5, -36.0], 4.5)]), bone);
+    let arch =
+        [(at(22.0, 16.0, -40.0), 3.5), (at(12.0, 34.0, -40.0), 3.2), (at(0.0, 38.0, -40.0), 3.4)];
+    scene.add_pair(Form::chain(&arch), bone);
+    let process = [(at(20.0, 9.0, -40.0), 5.0), (at(37.0, 11.0, -40.0), 4.0)];
+    scene.add_pair(Form::chain(&process), bone);
+    scene.add(Form::chain(&[(at(0.0, 5.0, -52.0), 5.5), (at(0.0, 4.5, -36.0), 4.5)]), bone);
     // Occipital condyles.
-    scene.add_pair(Form::ellipsoid([19.0, 10.0, -29.0], [8.0, 11.0, 5.0]), bone);
+    scene.add_pair(Form::ellipsoid(at(19.0, 10.0, -29.0), [8.0, 11.0, 5.0]), bone);
 }
 
-fn add_canal(scene: &mut Scene) {
-    let mut points = vec![([0.0, 20.0, -24.0], 11.0), ([0.0, 21.0, -44.0], 9.5)];
-    points.extend(BODIES.map(|[z, y]| ([0.0, y + 17.0, z], 8.5)));
-    scene.add(Form::flat_chain(&points, [0.85, 1.1, 1.0]), Tissue::plain(12.0));
+fn add_canal(scene: &mut Scene, person: &Person) {
+    let [canal, cord] = canal_and_cord(person.spine_back_mm);
+    scene.add(canal, Tissue::plain(12.0));
+    scene.add(cord, Tissue::plain(40.0));
+}
+
+/// Both lie so many mm further back than drawn.
+pub(super) fn canal_and_cord(back: f64) -> [Form; 2] {
+    let mut points = vec![([0.0, 20.0 + back, -24.0], 11.0), ([0.0, 21.0 + back, -44.0], 9.5)];
+    points.extend(BODIES.map(|[z, y]| ([0.0, y + back + 17.0, z], 8.5)));
     let cord = points.iter().map(|(p, _)| (*p, 5.2)).collect::<Vec<_>>();
-    scene.add(Form::flat_chain(&cord, [0.85, 1.15, 1.0]), Tissue::plain(40.0));
+    [Form::flat_chain(&points, [0.85, 1.1, 1.0]), Form::flat_chain(&cord, [0.85, 1.15, 1.0])]
 }
 
 fn add_chest(scene: &mut Scene, person: &Person) {

@@ -15,14 +15,16 @@ pub(super) struct Tissue {
 pub(super) enum Texture {
     /// Smooth clouds of a size in mm and a height in HU.
     Clouds { mm: f64, hu: f64 },
-    /// Skin over fat with strands of connective tissue.
-    SkinAndFat { skin_hu: f64 },
+    /// Skin over fat with strands of connective tissue, so many HU denser.
+    SkinAndFat { skin_hu: f64, strand_hu: f64 },
     /// Gland parenchyma: lobules with fat between them; the share of fat is 0..=1.
     Lobules { fat: f64 },
     /// Two dense tables with marrow between; the tables are so thick.
     Marrow { table_mm: f64, marrow_hu: f64 },
     /// Bone with air cells; the share of air is about 0..=1.
     AirCells { air: f64 },
+    /// Lung with vessels in it, each brighter by so many HU.
+    Lung { vessel_hu: f64 },
     /// Grey and white matter, with fluid in the sulci near the surface.
     Brain { sulci: f64 },
 }
@@ -48,9 +50,9 @@ impl Tissue {
         let cloud = |mm: f64| noise.rough(p.map(|v| v / mm));
         match self.texture {
             Texture::Clouds { mm, hu } => self.hu + hu * cloud(mm),
-            Texture::SkinAndFat { skin_hu } => {
+            Texture::SkinAndFat { skin_hu, strand_hu } => {
                 let strands = (cloud(6.0).abs() * -14.0).exp();
-                let fat = self.hu + 45.0 * strands + 8.0 * cloud(14.0);
+                let fat = self.hu + strand_hu * strands + 8.0 * cloud(14.0);
                 let skin = ((2.2 - depth) / 0.8).clamp(0.0, 1.0);
                 fat + (skin_hu - fat) * skin
             }
@@ -68,6 +70,11 @@ impl Tissue {
                 let wall = 1.6 * cloud(3.6) + 0.5 - air;
                 let bony = (wall / 0.5 + 0.5).clamp(0.0, 1.0).max((1.5 - depth).clamp(0.0, 1.0));
                 -900.0 + (self.hu + 900.0) * bony
+            }
+            Texture::Lung { vessel_hu } => {
+                // Where two fields vanish together runs a line.
+                let [a, b] = [0.0, 61.7].map(|shift| noise.at(p.map(|v| v / 15.0 + shift)));
+                self.hu + vessel_hu * (-55.0 * (a * a + b * b)).exp() + 35.0 * cloud(30.0)
             }
             Texture::Brain { sulci } => {
                 let folds = (cloud(9.0).abs() * -9.0).exp();

@@ -103,7 +103,7 @@ impl TumorSpec {
             volume_cm3: CubicCentimeters(volume),
             place,
             lobulation: rng.random_range(0.0..1.0),
-            contrast_hu: 20.0 + 60.0 * rng.random::<f64>().powf(1.3),
+            contrast_hu: sample_contrast(rng),
             texture_hu: rng.random_range(2.0..12.0),
             core_fraction,
             core_hu,
@@ -152,6 +152,15 @@ fn sample_core(rng: &mut impl Rng, volume_cm3: f64) -> (f64, f64) {
             (rng.random_range(0.3..0.65), rng.random_range(15.0..35.0))
         }
         _ => (0.0, 0.0),
+    }
+}
+
+/// Some masses hardly differ from a gland that is as dense as they are.
+fn sample_contrast(rng: &mut impl Rng) -> f64 {
+    if rng.random_bool(0.15) {
+        rng.random_range(8.0..20.0)
+    } else {
+        20.0 + 60.0 * rng.random::<f64>().powf(1.3)
     }
 }
 

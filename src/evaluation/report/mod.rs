@@ -109,6 +109,12 @@ pub fn write_report(folder: &Path, evaluation: &Evaluation) -> Result<Vec<PathBu
     Ok(written)
 }
 
+/// The report as text alone, without plots.
+#[must_use]
+pub fn to_markdown(evaluation: &Evaluation) -> String {
+    markdown::markdown(evaluation, &[])
+}
+
 /// The cohort as part of a file's name; the index keeps two of one name apart.
 fn slug(figures: &CohortFigures, index: usize) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
