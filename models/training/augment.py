@@ -191,9 +191,7 @@ def _down_and_up(volume: Tensor, factor_max: float, rng: np.random.Generator) ->
         for side, factor in zip(shape, (across, in_plane, in_plane), strict=True)
     ]
     # Averaging first is what a thicker slice or a softer kernel does.
-    sigmas = [
-        0.35 * side / n if n < side else 0.0 for side, n in zip(shape, coarse, strict=True)
-    ]
+    sigmas = [0.35 * side / n if n < side else 0.0 for side, n in zip(shape, coarse, strict=True)]
     out = _blurred(volume, tuple(sigmas))[None, None]
     for size in (coarse, shape):
         out = functional.interpolate(out, size=size, mode="trilinear", align_corners=True)

@@ -1,8 +1,8 @@
 """Makes the segmenter's probabilities mean what they say (Platt scaling of the logits).
 
-Dice and focal loss pull probabilities towards 0 and 1. Two numbers, fitted on patients kept out of
-training, put that right: logit -> slope * logit + offset. They become part of the last convolution, so
-they cost nothing at run time and every graph made of the network has them.
+Dice and focal loss bend probabilities. Two numbers, fitted on patients kept out of training, put
+that right: logit -> slope * logit + offset. They become part of the last convolution, so they cost
+nothing at run time and every graph made of the network has them.
 """
 
 import numpy as np

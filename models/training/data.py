@@ -1,8 +1,8 @@
 """Tensors written by `parotidd prepare`, and windows drawn from them.
 
 `DIR/<task>/index.csv` names one pair of npy files a row: `input`, already normalized by the code
-that inference uses, times 127, and `target`, the share of each voxel that is inside, times 255. Both
-are `[slice, row, column]`.
+that inference uses, times 127, and `target`, the share of each voxel that is inside, times 255.
+Both are `[slice, row, column]`.
 """
 
 import csv
@@ -20,7 +20,7 @@ from .tasks import SOURCE_WEIGHTS, Task
 TARGET_OVERLAP_MAX = 0.25
 """A real gland more inside a target volume than this is no example of a healthy one."""
 HARD_VOXELS = 500.0
-"""A false outline of so many voxels makes a crop without a mass twice as likely to be drawn again."""
+"""A false outline of so many voxels makes a crop without a mass twice as likely to come back."""
 HARD_FACTOR_MAX = 4.0
 """Most that difficulty multiplies a crop's chance by."""
 EASIER = 0.7

@@ -1,13 +1,13 @@
 """Fits the decision rule: `python -m training.decision OUTCOMES.. --out DIR`.
 
-OUTCOMES are the `outcomes.jsonl` that `parotidd evaluate` wrote of calibration cohorts: never of cases
-that a network was trained on, never of those that the rule will be measured on. Writes
+OUTCOMES are the `outcomes.jsonl` that `parotidd evaluate` wrote of calibration cohorts: never of
+cases that a network was trained on, never of those that the rule will be measured on. Writes
 `DIR/decision.toml` (gamma 5), `DIR/gamma/<gamma>.toml` for a sweep, and `DIR/gamma.csv` with the
 out-of-fold figures of each gamma.
 
-Candidates are judged by an RBF support vector machine on features scaled to 0..1. The operating point
-is the decision value that keeps the wanted specificity out of fold; what it costs in sensitivity is
-in the table.
+Candidates are judged by an RBF support vector machine on features scaled to 0..1. The operating
+point is the decision value that keeps the wanted specificity out of fold; what it costs in
+sensitivity is in the table.
 """
 
 import argparse
@@ -161,7 +161,9 @@ def gland_figures(values: np.ndarray, glands: Glands, cut: float) -> dict[str, f
     n_right = int((flagged & glands.has_mass).sum())
     return {
         "sensitivity": n_right / max(int(glands.has_mass.sum()), 1),
-        "specificity": float((~flagged & ~glands.has_mass).sum() / max((~glands.has_mass).sum(), 1)),
+        "specificity": float(
+            (~flagged & ~glands.has_mass).sum() / max((~glands.has_mass).sum(), 1)
+        ),
         "ppv": n_right / max(int(flagged.sum()), 1),
         "dice_median": float(np.median(dice)) if dice else float("nan"),
         "dice_mean": float(np.mean(dice)) if dice else float("nan"),

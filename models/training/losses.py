@@ -7,8 +7,8 @@ from torch.nn import functional
 FOCAL_GAMMA = 2.0
 """How fast a voxel's weight falls as it is learnt (Lin et al. 2017, "Focal loss")."""
 FOCAL_SHARE_MIN = 0.003
-"""The weights are divided by their sum, but by no less than this share of the voxels: a crop that is
-learnt must not shout about its last voxel."""
+"""The weights are divided by their sum, but by no less than this share of the voxels: a crop that
+is learnt must not shout about its last voxel."""
 DICE_SMOOTHING = 60.0
 """Voxels added to both sides of Dice; what a false outline must exceed to cost much."""
 DEEP_WEIGHT = 0.5

@@ -41,8 +41,8 @@ def write(folder: Path, n_cases: int, seed: int) -> None:
         for n in range(n_cases):
             positive = task.input_shape is None or n % 3 < 2
             volume, target = pair(task, rng, positive)
-            np.save(out / f"{n}_input.npy", volume)
-            np.save(out / f"{n}_target.npy", target if task.input_shape is None else target > 0.5)
+            np.save(out / f"{n}_input.npy", np.round(volume * 127.0).astype(np.int8))
+            np.save(out / f"{n}_target.npy", np.round(target * 255.0).astype(np.uint8))
             row = {
                 "case": f"{n}",
                 "patient": f"p{n}",

@@ -47,8 +47,8 @@ def _merge_taps(weight: Tensor, axis: int, phase: int) -> Tensor:
 class Interleave(torch.autograd.Function):
     """`[n, phases * out, d + 1, h + 1, w + 1]` to `[n, out, 2 d, 2 h, 2 w]`.
 
-    An axis of one tap keeps its length in the coarse tensor and is repeated. Written by hand because
-    the gradient of eight slices is eight copies, not eight sums over the whole tensor.
+    An axis of one tap keeps its length in the coarse tensor and is repeated. Written by hand
+    because the gradient of eight slices is eight copies, not eight sums over the whole tensor.
     """
 
     @staticmethod
@@ -56,7 +56,9 @@ class Interleave(torch.autograd.Function):
         """Each phase to its places on the fine grid."""
         context.kernel, context.shape = kernel, coarse.shape
         n_phases = len(phases(kernel))
-        sides = [2 * (side - int(tap == 3)) for side, tap in zip(coarse.shape[2:], kernel, strict=True)]
+        sides = [
+            2 * (side - int(tap == 3)) for side, tap in zip(coarse.shape[2:], kernel, strict=True)
+        ]
         shape = (coarse.shape[0], coarse.shape[1] // n_phases, *sides)
         fine = torch.empty(
             shape, dtype=coarse.dtype, device=coarse.device, memory_format=torch.channels_last_3d

@@ -88,6 +88,6 @@ SEGMENTER = Task(
 
 TASKS = {task.name: task for task in (LOCALIZER, SEGMENTER)}
 SOURCE_WEIGHTS = {"openkbp": 0.55, "phantom": 0.45, "body": 0.15}
-"""How often each source is drawn; real anatomy leads. `body` are phantoms of other parts of the body."""
+"""How often each source is drawn; real anatomy leads. `body` are other parts of the body."""
 TUMOR_VOXELS_MIN = 500
 """Smallest component that flags, voxels of the 1 mm grid."""

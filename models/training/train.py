@@ -1,8 +1,8 @@
 """Trains one stage: `python -m training.train --task T --tensors DIR --work DIR --minutes 60`.
 
 The same command goes on where it stopped; SIGTERM and SIGINT stop it after a step. The work folder
-holds `checkpoint.pt`, `stable.pt`, `loss.csv`, `figures.csv` and `curve.png`. A run that is over goes
-on for longer from `stable.pt`, its state before the rate fell: copy that to `checkpoint.pt`.
+holds `checkpoint.pt`, `stable.pt`, `loss.csv`, `figures.csv` and `curve.png`. A run that is over
+goes on for longer from `stable.pt`, its state before the rate fell: copy that to `checkpoint.pt`.
 """
 
 import argparse

@@ -55,8 +55,8 @@ def heatmap(volume: np.ndarray, predict: Predict) -> np.ndarray:
 def localizer(task: Task, cases: list[Case], predict: Predict) -> dict[str, float]:
     """Share of the true glands whose centre is found within 10 mm, and the errors.
 
-    `no_gland_found` is the share of volumes without a gland, and of heads turned upside down, in which
-    one is found all the same.
+    `no_gland_found` is the share of volumes without a gland, and of heads turned upside down, in
+    which one is found all the same.
     """
     errors, n_truth, n_false, n_swapped = [], 0, 0, 0
     n_no_gland, n_no_gland_found = 0, 0

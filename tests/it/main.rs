@@ -11,6 +11,7 @@ mod cli;
 mod cohort;
 mod daemon;
 mod display;
+mod evaluate;
 mod intake;
 mod onnx;
 mod outbox;
