@@ -14,6 +14,7 @@ mod display;
 mod intake;
 mod onnx;
 mod outbox;
+mod pictures;
 mod real_ct;
 mod results;
 mod segmentation;
