@@ -25,6 +25,8 @@ pub(super) struct Person {
     pub(super) fat_hu: f64,
     /// HU of the strands in it above the fat.
     pub(super) strand_hu: f64,
+    /// Share of fat between the muscles of face and neck, 0..=1; the rest are thin muscles.
+    pub(super) deep_fat: f64,
     /// Size of the muscles, 1 is typical.
     pub(super) muscle_size: f64,
     pub(super) muscle_hu: f64,
@@ -103,6 +105,7 @@ impl Person {
             gland_shift_mm: [[-1.0, 6.5], [-3.5, 2.0], [-10.5, 2.0]]
                 .map(|[low, high]| rng.random_range(low..high)),
             spine_back_mm: rng.random_range(2.0..7.0),
+            deep_fat: rng.random_range(0.3..1.0),
         }
     }
 

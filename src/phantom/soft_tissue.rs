@@ -103,7 +103,10 @@ const NECK_MUSCLES: [(&[(Vector, f64)], Vector); 7] = [
 fn add_neck_muscles(scene: &mut Scene, person: &Person, muscle: Tissue) {
     let m = person.muscle_size;
     // The muscles of the neck lie in a bed of thinner ones that are not drawn singly.
-    let bed = Tissue { hu: person.muscle_hu, texture: Texture::Lobules { fat: 0.42 } };
+    let thin = |fat| Tissue { hu: person.muscle_hu, texture: Texture::Lobules { fat } };
+    let face = Form::ellipsoid([0.0, -30.0, -42.0], [54.0, 58.0, 50.0]);
+    scene.add(face, thin(person.deep_fat));
+    let bed = thin(0.12 + 0.45 * person.deep_fat);
     scene.add(
         shaft(
             m,

@@ -171,6 +171,32 @@ fn a_screening_writes_what_its_report_says() {
 }
 
 #[test]
+fn other_parts_of_the_body_are_written_without_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("bodies");
+    let size = ["--matrix", "48", "--slices", "8", "--spacing", "5"];
+    let cohort = ["phantom", "--body", "any", "--cohort", "3", "--seed", "7"];
+    let place = ["--out", out.to_str().unwrap()];
+    let written = parotidd(&[&cohort[..], &place, &size].concat());
+    assert!(written.status.success(), "{}", stderr(&written));
+    let table = fs::read_to_string(out.join("cohort.csv")).unwrap();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0], "case,seed,site,protocol,tumor_side,tumor_cm3,body");
+    // Parts come by turns.
+    for (line, (name, seed)) in
+        lines[1..].iter().zip([("water_phantom", 7), ("head_phantom", 8), ("table", 9)])
+    {
+        let start = format!("{name}-{seed},{seed},");
+        let end = format!(",{name},none,0.000,{name}");
+        assert!(line.starts_with(&start) && line.ends_with(&end), "{line}");
+        let case = out.join(format!("{name}-{seed}"));
+        assert!(case.join("IM00001.dcm").is_file() && !case.join("truth.dcm").exists());
+    }
+    let both = ["phantom", "--seed", "1", "--body", "chest", "--tumor", "left"];
+    assert_eq!(parotidd(&[&both[..], &place].concat()).status.code(), Some(2));
+}
+
+#[test]
 fn what_cannot_be_screened_ends_with_65_and_leaves_a_report() {
     let folder = tempfile::tempdir().unwrap();
     let [series, out] = ["series", "out"].map(|name| folder.path().join(name));

@@ -15,6 +15,7 @@ mod evaluate;
 mod intake;
 mod onnx;
 mod outbox;
+mod pictures;
 mod real_ct;
 mod results;
 mod segmentation;
