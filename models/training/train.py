@@ -21,7 +21,7 @@ from .journal import Journal, draw
 from .tasks import TASKS, Task
 
 WARM_UP_STEPS = 200
-COOL_DOWN = 0.2
+COOL_DOWN = 0.1
 """Last share of a run in which the rate falls; a run that is to go on goes on from before it."""
 LEARNING_RATE_LAST = 0.01
 GRADIENT_NORM_MAX = 5.0

@@ -90,9 +90,8 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let gammas = args.gammas.as_deref().map(read_gammas).transpose()?.unwrap_or_default();
     let name = args.name.clone().unwrap_or_else(|| folder_name(&args.cohort));
     let mut evaluation = Evaluation::new(versions(&screener.identities()));
-    let by_size = |it: &CandidateOutcome, size: VoxelCount| {
-        accepts(&policy, it) && it.voxels >= size.0
-    };
+    let by_size =
+        |it: &CandidateOutcome, size: VoxelCount| accepts(&policy, it) && it.voxels >= size.0;
     let sweeps = Sweeps {
         by_size: &by_size,
         tumor_voxels_min: policy.tumor_voxels_min,
@@ -129,9 +128,8 @@ fn versions(models: &Models) -> Versions {
 /// Every case of the cohort that was asked for, screened; what cannot be read is named and left out.
 fn screen_all(args: &EvaluateArgs, screener: &Screener) -> Result<Vec<CaseOutcome>> {
     let all = sources(&args.cohort)?;
-    let split = args.split.as_deref().or_else(|| {
-        all.iter().any(Source::is_openkbp).then_some("test")
-    });
+    let split =
+        args.split.as_deref().or_else(|| all.iter().any(Source::is_openkbp).then_some("test"));
     let chosen: Vec<&Source> =
         all.iter().filter(|source| split.is_none_or(|split| source.split == split)).collect();
     let chosen = spread(&chosen, args.cases.unwrap_or(usize::MAX));
@@ -201,16 +199,16 @@ fn screen_source(
 }
 
 fn read_policy(path: &Path) -> Result<DecisionPolicy> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("could not read `{}`", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
     DecisionPolicy::parse(&text).with_context(|| format!("in `{}`", path.display()))
 }
 
 /// All policies of a folder, by gamma.
 fn read_gammas(folder: &Path) -> Result<Vec<DecisionPolicy>> {
     let mut policies = Vec::new();
-    let entries = fs::read_dir(folder)
-        .with_context(|| format!("could not read `{}`", folder.display()))?;
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("could not read `{}`", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "toml") {
@@ -227,9 +225,8 @@ fn print(text: &str) -> Result<()> {
 
 /// The decision of another machine, by its gamma.
 fn keeps_at(policy: &DecisionPolicy) -> (f64, Box<Keeps<'_>>) {
-    let keeps = |it: &CandidateOutcome| {
-        accepts(policy, it) && it.voxels >= policy.tumor_voxels_min.0
-    };
+    let keeps =
+        |it: &CandidateOutcome| accepts(policy, it) && it.voxels >= policy.tumor_voxels_min.0;
     (policy.gamma, Box::new(keeps))
 }
 

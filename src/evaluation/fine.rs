@@ -21,6 +21,8 @@ const PIXEL_MM: f64 = 1.0;
 const MARGIN_MM: f64 = 25.0;
 /// Slices between a gland and the part of the scan that is taken without it, mm.
 const CLEAR_MM: f64 = 10.0;
+/// A ball of 10 mm, the smallest mass of the study.
+const MASS_MM3_MIN: f64 = 523.0;
 /// A part of fewer slices is no scan.
 const N_SLICES_MIN: usize = 12;
 
@@ -74,7 +76,7 @@ fn fine_grid(volume: &Volume<Hounsfield>) -> Option<Geometry> {
 }
 
 /// The same case with a mass drawn into the gland of one side; `None` without an outlined gland, or
-/// where nothing of the mass lies in soft tissue.
+/// where too little of the mass lies in soft tissue to be one of 10 mm.
 #[must_use]
 pub fn with_mass(case: &LabelledCase, side: Side, seed: u64) -> Option<LabelledCase> {
     let gland = case.glands[side as usize].as_ref()?;
@@ -82,7 +84,7 @@ pub fn with_mass(case: &LabelledCase, side: Side, seed: u64) -> Option<LabelledC
     let spec = sample_tumor(&mut rng, &case.volume, gland);
     let mut drawn = case.clone();
     let mask = draw_tumor(&mut drawn.volume, gland, &spec);
-    (mask.n_inside() > 0).then(|| {
+    (mask.mm3() >= MASS_MM3_MIN).then(|| {
         drawn.masses = vec![(side, mask)];
         drawn
     })
@@ -134,4 +136,70 @@ fn turned(volume: &Volume<Hounsfield>, axis: usize) -> Volume<Hounsfield> {
         turned.voxels_mut()[offset] = volume.at(index);
     }
     turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::PatientPoint;
+
+    /// A cylinder of soft tissue with a ball of gland on its right, 4 mm pixels, 3 mm slices.
+    fn coarse() -> LabelledCase {
+        let origin = PatientPoint::new(-80.0, -80.0, 0.0);
+        let grid = Geometry::axis_aligned(origin, [3.0, 4.0, 4.0], [70, 41, 41]).unwrap();
+        let gland_center = PatientPoint::new(-35.0, 0.0, 100.0);
+        let at = |offset: usize| {
+            let index = [offset / (41 * 41), offset / 41 % 41, offset % 41];
+            grid.to_patient(index.map(|n| n as f64))
+        };
+        let volume = (0..grid.n_voxels()).map(|offset| match at(offset) {
+            p if p.distance(gland_center) < 18.0 => Hounsfield(0),
+            p if p.x.hypot(p.y) < 65.0 => Hounsfield(-90),
+            _ => Hounsfield(-1000),
+        });
+        let gland =
+            (0..grid.n_voxels()).map(|o| u8::from(at(o).distance(gland_center) < 18.0)).collect();
+        LabelledCase {
+            volume: Volume::new(grid, volume.collect()).unwrap(),
+            glands: [Mask::new(grid, gland), None],
+            masses: Vec::new(),
+            target_overlap: [0.0; 2],
+        }
+    }
+
+    #[test]
+    fn a_fine_case_has_fine_pixels_and_the_same_gland() {
+        let coarse = coarse();
+        for seed in 0..4 {
+            let fine = fine(&coarse, seed).unwrap();
+            let spacing = fine.volume.geometry().spacing_mm();
+            assert_eq!(spacing.map(|mm| (mm * 1000.0).round()), [3000.0, 1000.0, 1000.0]);
+            let [before, after] = [&coarse, &fine].map(|it| it.glands[0].as_ref().unwrap());
+            assert!((after.mm3() / before.mm3() - 1.0).abs() < 0.1);
+            let moved = after.centroid().unwrap().distance(before.centroid().unwrap());
+            assert!(moved < 0.5, "{moved}");
+        }
+    }
+
+    #[test]
+    fn a_mass_is_drawn_where_there_is_a_gland() {
+        let case = fine(&coarse(), 1).unwrap();
+        let drawn = with_mass(&case, Side::Right, 5).unwrap();
+        assert_eq!(drawn.masses[0].0, Side::Right);
+        assert!(drawn.masses[0].1.mm3() > 400.0);
+        assert!(drawn.volume.voxels() != case.volume.voxels());
+        assert!(with_mass(&case, Side::Left, 5).is_none());
+    }
+
+    #[test]
+    fn parts_without_glands_hold_none_of_the_gland() {
+        let parts = without_glands(&coarse());
+        let names: Vec<&str> = parts.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["upside_down", "on_its_back", "below", "above"]);
+        for (name, part) in &parts[2..] {
+            assert!(part.volume.voxels().iter().all(|hu| hu.0 != 0), "{name}");
+        }
+        let upside_down = &parts[0].1.volume;
+        assert_eq!(upside_down.at([69 - 33, 20, 11]), coarse().volume.at([33, 20, 11]));
+    }
 }

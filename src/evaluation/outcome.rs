@@ -132,7 +132,9 @@ impl GlandOutcome {
         let (both, outlined) = chosen.fold((0.0, 0.0), |(both, outlined), candidate| {
             (both + f64::from(candidate.true_voxels), outlined + f64::from(candidate.voxels))
         });
-        Some(2.0 * both / (outlined + f64::from(mass.voxels)))
+        let total = outlined + f64::from(mass.voxels);
+        // A label smaller than a voxel can't be outlined.
+        Some(if total > 0.0 { 2.0 * both / total } else { 0.0 })
     }
 
     /// Distance of the found centre from the true one, mm; `None` where either is unknown.

@@ -199,3 +199,73 @@ fn reliability(seen: &Segmentation, truth: &Mask) -> [[u32; 2]; RELIABILITY_BINS
     }
     bins
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::imaging::{Geometry, PatientPoint};
+    use crate::inference::Models;
+    use crate::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};
+    use crate::screening::DecisionPolicy;
+
+    fn identity(kind: CohortKind) -> CaseIdentity {
+        let word = |text: &str| text.to_owned();
+        let [case, patient, site, protocol] = ["c", "p", "A", "neck"].map(word);
+        CaseIdentity { case, patient, kind, site, protocol }
+    }
+
+    fn screened(case: &LabelledCase) -> CaseOutcome {
+        let screener = Screener::new(Models::embedded().unwrap(), DecisionPolicy::embedded());
+        screen_case(&screener, &SystemClock::new(), identity(CohortKind::Phantom), case).unwrap()
+    }
+
+    #[test]
+    fn a_phantom_has_its_truth_beside_the_answer() {
+        let spec = PhantomSpec {
+            seed: 12,
+            site: Site::A,
+            protocol: Protocol::Neck,
+            tumor: Some(Side::Right),
+        };
+        let overrides =
+            Overrides { matrix: Some(192), slice_spacing_mm: Some(3.0), ..Overrides::default() };
+        let phantom = generate_with(&spec, overrides);
+        let mass = phantom.tumor.unwrap().mask;
+        let mm3 = mass.mm3();
+        let case = LabelledCase {
+            volume: phantom.volume,
+            glands: phantom.glands.map(Some),
+            masses: vec![(Side::Right, mass)],
+            target_overlap: [0.0; 2],
+        };
+        let outcome = screened(&case);
+        let [right, left] = &outcome.glands;
+        let truth = right.mass.unwrap();
+        // Voxels of 1 mm3, whatever the scan's voxels are.
+        assert!((f64::from(truth.voxels) / mm3 - 1.0).abs() < 0.1);
+        assert!(truth.place.is_some() && left.mass.is_none());
+        assert!(right.center_error_mm().unwrap() < 15.0 && !right.cut);
+        let inside: u32 = right.reliability.iter().map(|[_, inside]| inside).sum();
+        let seen: u32 = right.reliability.iter().map(|[all, _]| all).sum();
+        assert!(inside > truth.voxels / 2 && inside <= truth.voxels + truth.voxels / 50);
+        assert_eq!(seen, 80 * 80 * 64);
+        assert!(right.candidates.iter().all(|it| it.true_voxels <= it.voxels));
+        assert!(outcome.score >= right.score && outcome.timing_ms.total > 0);
+    }
+
+    #[test]
+    fn without_a_body_nothing_is_negative() {
+        let grid = Geometry::axis_aligned(PatientPoint::default(), [3.0; 3], [20; 3]).unwrap();
+        let case = LabelledCase {
+            volume: Volume::filled(grid, crate::units::Hounsfield::AIR),
+            glands: [None, None],
+            masses: Vec::new(),
+            target_overlap: [0.0; 2],
+        };
+        let outcome = screened(&case);
+        assert_eq!(outcome.decision, Decision::NotAssessable);
+        assert_eq!(outcome.reason, Some(Reason::NoBody));
+        assert!(outcome.glands.iter().all(|it| it.decision == Decision::NotAssessable));
+    }
+}

@@ -167,7 +167,8 @@ pub fn sample_tumor(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &M
         if best.0 <= MUSCLE_SHARE_MAX {
             break;
         }
-        let next = TumorSpec { volume_cm3: best.1.volume_cm3, ..TumorSpec::sample(rng, gland) };
+        // The place stays: of deep masses, too, the best one is taken, not one that is not deep.
+        let next = TumorSpec::sample_at(rng, gland, best.1.volume_cm3.0, best.1.place);
         let share = muscle_share(&next, volume, gland);
         if share < best.0 {
             best = (share, next);

@@ -96,6 +96,12 @@ impl TumorSpec {
             p if p < 0.30 => TumorPlace::Exophytic,
             _ => TumorPlace::Superficial,
         };
+        Self::sample_at(rng, gland, volume, place)
+    }
+
+    /// As [`Self::sample`], of a volume in cm3 and a place already chosen.
+    #[must_use]
+    pub fn sample_at(rng: &mut impl Rng, gland: &Mask, volume: f64, place: TumorPlace) -> Self {
         let elongation = sample_elongation(rng);
         let (core_fraction, core_hu) = sample_core(rng, volume);
         Self {

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn parotidd(arguments: &[&str]) -> Output {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_parotidd")).args(arguments).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_parotidd")).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -28,7 +27,16 @@ fn phantoms_become_a_report_and_outcomes_that_give_it_again() {
         ["cohort", "report", "again"].map(|name| path(folder.path(), name));
     // Seeds 8 to 11: two with a mass, one on each side, two without.
     parotidd(&[
-        "phantom", "--cohort", "4", "--seed", "8", "--matrix", "160", "--spacing", "3", "--out",
+        "phantom",
+        "--cohort",
+        "4",
+        "--seed",
+        "8",
+        "--matrix",
+        "160",
+        "--spacing",
+        "3",
+        "--out",
         &cohort,
     ]);
     let output = parotidd(&["evaluate", &cohort, "--name", "tiny", "--out", &report]);
@@ -53,8 +61,19 @@ fn what_has_no_gland_is_counted_apart() {
     let folder = tempfile::tempdir().unwrap();
     let [cohort, report] = ["cohort", "report"].map(|name| path(folder.path(), name));
     parotidd(&[
-        "phantom", "--body", "water_phantom", "--cohort", "2", "--seed", "1", "--matrix", "64",
-        "--spacing", "5", "--out", &cohort,
+        "phantom",
+        "--body",
+        "water_phantom",
+        "--cohort",
+        "2",
+        "--seed",
+        "1",
+        "--matrix",
+        "64",
+        "--spacing",
+        "5",
+        "--out",
+        &cohort,
     ]);
     parotidd(&["evaluate", &cohort, "--out", &report]);
     let found = figures(&report);
