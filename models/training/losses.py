@@ -15,13 +15,13 @@ DEEP_WEIGHT = 0.5
 """Weight of each deeper level against the one above it; 0 turns deep supervision off."""
 
 
-def single(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
+def single(logits: Tensor, target: Tensor, smoothing: float, focal_gamma: float) -> Tensor:
     """Loss of one level; both are `[n, 1, d, h, w]`."""
     entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     probability = torch.sigmoid(logits)
     with torch.no_grad():
         # Target voxels may be fractions, so the distance from the target stands for 1 - p(truth).
-        weight = (probability - target).abs() ** FOCAL_GAMMA
+        weight = (probability - target).abs() ** focal_gamma
     entropy, weight, probability, truth = (
         tensor.flatten(1) for tensor in (entropy, weight, probability, target)
     )
@@ -33,7 +33,12 @@ def single(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
     return focal + (1.0 - dice).mean()
 
 
-def deep(logits: list[Tensor], target: Tensor, deep_weight: float = DEEP_WEIGHT) -> Tensor:
+def deep(
+    logits: list[Tensor],
+    target: Tensor,
+    deep_weight: float = DEEP_WEIGHT,
+    focal_gamma: float = FOCAL_GAMMA,
+) -> Tensor:
     """Levels weigh 1, 1/2, 1/4, 1/8, divided by their sum; coarse targets are fractions."""
     total, weights = target.new_zeros(()), 0.0
     for level, prediction in enumerate(logits):
@@ -42,6 +47,7 @@ def deep(logits: list[Tensor], target: Tensor, deep_weight: float = DEEP_WEIGHT)
             break
         if level:
             target = functional.avg_pool3d(target, 2)
-        total = total + weight * single(prediction, target, DICE_SMOOTHING / 8.0**level)
+        smoothing = DICE_SMOOTHING / 8.0**level
+        total = total + weight * single(prediction, target, smoothing, focal_gamma)
         weights += weight
     return total / weights

@@ -55,6 +55,12 @@ def arguments() -> argparse.Namespace:
         help="weight of each deeper level in the loss; 0 trains without deep supervision",
     )
     parser.add_argument(
+        "--focal-gamma",
+        type=float,
+        default=losses.FOCAL_GAMMA,
+        help="how fast a learnt voxel's weight falls in the loss; 0 weighs all voxels the same",
+    )
+    parser.add_argument(
         "--without-negatives", action="store_true", help="train on crops with a mass alone"
     )
     return parser.parse_args()
@@ -81,7 +87,7 @@ def predictor(network: torch.nn.Module) -> validate.Predict:
     return predict
 
 
-def step(run: checkpoint.Run, sampler: Sampler, rate: float, deep_weight: float) -> float:
+def step(run: checkpoint.Run, sampler: Sampler, rate: float, options: argparse.Namespace) -> float:
     """One batch; the loss."""
     inputs, targets = sampler.batch()
     inputs = inputs.to(memory_format=torch.channels_last_3d)
@@ -92,7 +98,7 @@ def step(run: checkpoint.Run, sampler: Sampler, rate: float, deep_weight: float)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = run.network.forward_deep(inputs)
     logits = [level.float() for level in logits]
-    loss = losses.deep(logits, targets, deep_weight)
+    loss = losses.deep(logits, targets, options.deep_weight, options.focal_gamma)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.network.parameters(), GRADIENT_NORM_MAX)
@@ -170,7 +176,7 @@ def train(task: Task, options: argparse.Namespace) -> None:
     while (progress := done(run, options)) < 1.0 and not stop.is_set():
         begun = time.monotonic()
         rate = learning_rate(task, run.step, progress)
-        loss = step(run, sampler, rate, options.deep_weight)
+        loss = step(run, sampler, rate, options)
         run.seconds += time.monotonic() - begun
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
         if run.step % LOSS_EVERY == 0:
