@@ -184,7 +184,7 @@ fn sort_truth(truth: Vec<ReadSegment>) -> ([Option<Mask>; 2], Vec<(Side, Mask)>)
     let mut glands = [None, None];
     let mut masses = Vec::new();
     for segment in truth {
-        match (segment.kind, segment.side) {
+        match (segment.description.kind, segment.description.side) {
             _ if segment.mask.n_inside() == 0 => {}
             (Some(SegmentKind::ParotidGland), Some(Side::Right)) => glands[0] = Some(segment.mask),
             (Some(SegmentKind::ParotidGland), Some(Side::Left)) => glands[1] = Some(segment.mask),
