@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod cohort;
+pub mod labels;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;

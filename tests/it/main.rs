@@ -12,6 +12,7 @@ mod cohort;
 mod daemon;
 mod display;
 mod intake;
+mod labels;
 mod onnx;
 mod outbox;
 mod real_ct;
