@@ -20,7 +20,7 @@ use crate::units::Side;
 ///
 /// COHORT is a folder made by `parotidd phantom --cohort`, or the OpenKBP planning CTs. Under --out come
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
-/// OpenKBP's cases keep their own split; those of other cohorts are all `train`.
+/// OpenKBP's cases keep their own split; those of other cohorts have that of their table, else `train`.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct PrepareArgs {
@@ -98,7 +98,7 @@ fn sources(folder: &Path) -> Result<Vec<Source>> {
         let (cohort, row) = (Arc::clone(&cohort), row.clone());
         Source {
             name: row.case.clone(),
-            split: "train".into(),
+            split: row.split.as_str().into(),
             origin: if row.seed.is_some() { "phantom" } else { "cohort" },
             read: Box::new(move || Ok(cohort.load(&row)?.into())),
         }

@@ -9,13 +9,17 @@ use std::sync::LazyLock;
 use flate2::read::GzDecoder;
 use ndarray::Array3;
 use ndarray_npy::NpzReader;
+use parotidd::dicom::ct_series_writer::{CtEncoding, write_ct_series};
 use parotidd::dicom::segmentation::SegmentKind::{self, Mass, ParotidGland};
 use parotidd::error::Chain;
+use parotidd::evaluation::cohort::{Cohort, TABLE};
 use parotidd::evaluation::labels::{Label, LabelError, LabelMap, Target, read_labels};
 use parotidd::imaging::mask::dice;
-use parotidd::imaging::{Geometry, Mask, PatientPoint};
-use parotidd::units::Side;
+use parotidd::imaging::{Geometry, Mask, PatientPoint, Volume};
+use parotidd::units::{Hounsfield, Side};
 use tempfile::TempDir;
+
+use crate::intake::header;
 
 const RIGHT: Option<Side> = Some(Side::Right);
 const LEFT: Option<Side> = Some(Side::Left);
@@ -220,4 +224,53 @@ fn nifti_files_that_are_no_labels_are_refused() {
     check("case7.nii", &[(344, b"ni1")], "pairs of .hdr and .img");
     check("case7.nii", &[(108, &1e6_f32.to_le_bytes())], "not a whole NIfTI-1 file");
     check("case7.nii", &[(108, &1e9_f32.to_le_bytes())], "header field vox_offset");
+}
+
+#[test]
+fn a_table_of_three_formats_is_one_cohort() {
+    let root = tempfile::tempdir().unwrap();
+    for folder in ["scans/p1", "dicom", "c3"] {
+        fs::create_dir_all(root.path().join(folder)).unwrap();
+    }
+    write_body(&root.path().join("scans/p1"));
+    write_body(&root.path().join("c3"));
+    fs::copy(path("seg.dcm"), root.path().join("dicom/seg.dcm")).unwrap();
+    fs::copy(path("sal.nii.gz"), root.path().join("c3/outlines.nii.gz")).unwrap();
+    let absolute = path("rtstruct.dcm");
+    let table = format!(
+        "case;series;truth;labels;split\n\
+         c1;scans/p1;dicom/seg.dcm;;test\n\
+         c2;scans/p1;{};;\n\
+         c3;;;\"1=right gland;2=left gland;3=mass\";val\n\
+         c4;scans/p1;none;;\n",
+        absolute.display()
+    );
+    fs::write(root.path().join(TABLE), table).unwrap();
+    let cohort = Cohort::open(root.path()).unwrap();
+    let splits: Vec<_> = cohort.rows().iter().map(|row| row.split.as_str()).collect();
+    assert_eq!(splits, ["test", "train", "validation", "train"]);
+    for (number, case) in cohort.cases().enumerate() {
+        // The structure set was drawn in another frame of reference than the series' own.
+        if number == 1 {
+            let error = case.unwrap_err();
+            assert!(Chain(&error).to_string().contains("another frame of reference"));
+            continue;
+        }
+        let case = case.unwrap();
+        if number == 3 {
+            assert_eq!((case.glands, case.masses), ([None, None], Vec::new()));
+            continue;
+        }
+        let glands = case.glands.map(|gland| gland.unwrap().n_inside());
+        assert_eq!(glands, ["right_gland", "left_gland"].map(|name| expected(name).n_inside()));
+        // In the NIfTI file it has no side; it lies in the left gland.
+        assert_eq!(case.masses.len(), 1);
+        assert_eq!(case.masses[0].0, Side::Left);
+    }
+}
+
+/// A series of a body as wide as the grid.
+fn write_body(folder: &Path) {
+    let volume = Volume::filled(grid(), Hounsfield(40));
+    write_ct_series(folder, &volume, &header("labels", CtEncoding::default())).unwrap();
 }
