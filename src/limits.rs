@@ -101,8 +101,19 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const SCAN_DEPTH_MAX: usize = 16;
 /// Most files looked at in one search for instances.
 pub const SCAN_FILES_MAX: usize = 200_000;
-/// Most segments read from one segmentation; each is a mask of the whole grid.
+/// Most segments, or structures of a structure set, read from one file; each is a mask of the whole
+/// grid.
 pub const SEGMENTS_MAX: usize = 16;
+/// Most bytes of a structure set's names and contours. Sixty structures of a whole body have 40 MiB.
+pub const STRUCTURE_SET_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Most contours of one structure: several in each slice of the longest series.
+pub const CONTOURS_MAX: usize = 16 * 1024;
+/// Most points of all contours of one structure.
+pub const CONTOUR_POINTS_MAX: usize = 4 * 1024 * 1024;
+/// Most bytes of a NIfTI file before its voxels: header and extensions.
+pub const NIFTI_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most bytes of a cohort's table: a hundred thousand cases with long paths.
+pub const COHORT_TABLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Shortest time between two pictures: at most four a second, what a person can follow.
 pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);

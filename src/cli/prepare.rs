@@ -18,9 +18,10 @@ use crate::units::Side;
 
 /// Write training tensors (.npy) by the code that inference uses
 ///
-/// COHORT is a folder made by `parotidd phantom --cohort`, or the OpenKBP planning CTs. Under --out come
+/// COHORT is a labelled cohort (docs/cohorts.md), one made by `parotidd phantom --cohort`, or the OpenKBP
+/// planning CTs. Under --out come
 /// `localizer/` and `segmenter/`, each with an index.csv. Masses are drawn into glands that have none.
-/// OpenKBP's cases keep their own split; a tenth of the phantoms is `validation`, all else `train`.
+/// Cases keep the split of their table; of phantoms without one, a tenth is `validation`.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct PrepareArgs {

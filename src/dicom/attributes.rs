@@ -175,7 +175,7 @@ impl PatientStudy {
 
 /// The header of an instance could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("could not read the patient and study of an instance")]
+#[error("could not read the header of an instance")]
 pub struct AttributesError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl Dispose for AttributesError {

@@ -45,8 +45,8 @@ pub(crate) enum ScanError {
     PastEnd,
     #[error("sequences are nested deeper than {}", limits::SEQUENCE_DEPTH_MAX)]
     TooDeep,
-    #[error("the header is larger than {} bytes", limits::HEADER_BYTES_MAX)]
-    HeaderTooLarge,
+    #[error("the wanted elements are larger than {0} bytes")]
+    TooLarge(usize),
     #[error("transfer syntax {0} is not supported")]
     TransferSyntax(String),
     #[error("could not parse the header")]
@@ -100,10 +100,20 @@ pub(crate) fn scan(
     length: u64,
     wanted: &[Tag],
 ) -> Result<Scanned, ScanError> {
+    scan_up_to(source, length, wanted, limits::HEADER_BYTES_MAX)
+}
+
+/// As [`scan`], keeping at most `bytes_max`: for objects whose content is in their elements.
+pub(crate) fn scan_up_to(
+    source: impl Read + Seek,
+    length: u64,
+    wanted: &[Tag],
+    bytes_max: usize,
+) -> Result<Scanned, ScanError> {
     if length == 0 {
         return Err(ScanError::Empty);
     }
-    let mut walker = Walker { reader: BufReader::new(source), position: 0, length };
+    let mut walker = Walker { reader: BufReader::new(source), position: 0, length, bytes_max };
     let encoding = walker.read_prologue()?;
     let mut kept = Vec::new();
     let mut pixel_data = None;
@@ -159,6 +169,7 @@ struct Walker<R: Read + Seek> {
     reader: BufReader<R>,
     position: u64,
     length: u64,
+    bytes_max: usize,
 }
 
 impl<R: Read + Seek> Walker<R> {
@@ -189,9 +200,10 @@ impl<R: Read + Seek> Walker<R> {
     /// Appends what was walked over since `start`.
     fn copy_back(&mut self, start: u64, to: &mut Vec<u8>) -> Result<(), ScanError> {
         let end = self.position;
-        let n_bytes = usize::try_from(end - start).map_err(|_| ScanError::HeaderTooLarge)?;
-        if to.len() + n_bytes > limits::HEADER_BYTES_MAX {
-            return Err(ScanError::HeaderTooLarge);
+        let too_large = || ScanError::TooLarge(self.bytes_max);
+        let n_bytes = usize::try_from(end - start).map_err(|_| too_large())?;
+        if to.len() + n_bytes > self.bytes_max {
+            return Err(too_large());
         }
         self.move_to(start)?;
         let from = to.len();

@@ -20,15 +20,24 @@ use crate::units::Side;
 /// How far from a slice's first pixel a frame may begin, in steps of the grid.
 const PLACE_TOLERANCE: f64 = 0.05;
 
+/// What a file says about one of its segments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentDescription {
+    /// Segment Label.
+    pub label: String,
+    /// Code Meaning of the Segmented Property Type, for people.
+    pub type_meaning: String,
+    /// What its code says it is; `None` for other kinds than ours.
+    pub kind: Option<SegmentKind>,
+    /// The patient's side, where its codes say one.
+    pub side: Option<Side>,
+}
+
 /// One outline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadSegment {
-    /// Segment Label.
-    pub label: String,
-    /// What it is; `None` for other kinds than ours.
-    pub kind: Option<SegmentKind>,
-    /// The patient's side, where it says one.
-    pub side: Option<Side>,
+    /// What the file says about it.
+    pub description: SegmentDescription,
     /// On the grid that was asked for.
     pub mask: Mask,
 }
@@ -96,6 +105,19 @@ pub fn read_segmentation(
     path: &Path,
     grid: &Geometry,
 ) -> Result<Vec<ReadSegment>, SegmentationError> {
+    read_segments(path, grid, |_| true)
+}
+
+/// As [`read_segmentation`], the `wanted` segments alone; others cost no memory. Programs that outline
+/// a hundred organs put them into one file.
+///
+/// # Errors
+/// As those of [`read_segmentation`].
+pub fn read_segments(
+    path: &Path,
+    grid: &Geometry,
+    mut wanted: impl FnMut(&SegmentDescription) -> bool,
+) -> Result<Vec<ReadSegment>, SegmentationError> {
     let mut file = File::open(path).map_err(SegmentationError::Read)?;
     let length = file.metadata().map_err(SegmentationError::Read)?.len();
     let scanned = scan(&file, length, WANTED)?;
@@ -117,11 +139,15 @@ pub fn read_segmentation(
     file.read_exact(&mut bits).map_err(SegmentationError::Read)?;
 
     let segments = items(object, tags::SEGMENT_SEQUENCE);
-    if segments.len() > limits::SEGMENTS_MAX {
+    let numbers: Vec<_> = segments.iter().map(|s| integer(s, tags::SEGMENT_NUMBER)).collect();
+    let descriptions: Vec<_> =
+        segments.iter().map(|segment| Some(describe(segment)).filter(&mut wanted)).collect();
+    if descriptions.iter().flatten().count() > limits::SEGMENTS_MAX {
         return Err(SegmentationError::Attribute("SegmentSequence"));
     }
-    let numbers: Vec<_> = segments.iter().map(|s| integer(s, tags::SEGMENT_NUMBER)).collect();
-    let mut read: Vec<_> = segments.iter().map(|segment| describe(segment, grid)).collect();
+    let to_segment = |description| ReadSegment { description, mask: Mask::filled(*grid, 0) };
+    let mut read: Vec<_> =
+        descriptions.into_iter().map(|description| description.map(to_segment)).collect();
     for (index, frame) in frames.iter().enumerate() {
         let number = items(frame, tags::SEGMENT_IDENTIFICATION_SEQUENCE)
             .first()
@@ -130,15 +156,16 @@ pub fn read_segmentation(
             .iter()
             .position(|candidate| candidate.is_some() && *candidate == number)
             .ok_or(SegmentationError::Attribute("ReferencedSegmentNumber"))?;
+        let Some(read) = &mut read[segment] else { continue };
         let slice = slice_of(frame, grid).ok_or(SegmentationError::OffGrid(index))?;
         let n_pixels = n_rows * n_columns;
-        let voxels = &mut read[segment].mask.voxels_mut()[slice * n_pixels..][..n_pixels];
+        let voxels = &mut read.mask.voxels_mut()[slice * n_pixels..][..n_pixels];
         for (offset, voxel) in voxels.iter_mut().enumerate() {
             let bit = index * n_pixels + offset;
             *voxel |= bits[bit / 8] >> (bit % 8) & 1;
         }
     }
-    Ok(read)
+    Ok(read.into_iter().flatten().collect())
 }
 
 fn check_kind(object: &InMemDicomObject, grid: &Geometry) -> Result<(), SegmentationError> {
@@ -157,7 +184,7 @@ fn check_kind(object: &InMemDicomObject, grid: &Geometry) -> Result<(), Segmenta
     Ok(())
 }
 
-fn describe(segment: &InMemDicomObject, grid: &Geometry) -> ReadSegment {
+fn describe(segment: &InMemDicomObject) -> SegmentDescription {
     let kind = [(PAROTID_GLAND, SegmentKind::ParotidGland), (MASS, SegmentKind::Mass)]
         .into_iter()
         .find(|(code, _)| code.is_in(segment, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE))
@@ -176,7 +203,11 @@ fn describe(segment: &InMemDicomObject, grid: &Geometry) -> ReadSegment {
         })
     });
     let label = text(segment, tags::SEGMENT_LABEL).unwrap_or_default();
-    ReadSegment { label, kind, side, mask: Mask::filled(*grid, 0) }
+    let type_meaning = items(segment, tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE)
+        .first()
+        .and_then(|code| text(code, tags::CODE_MEANING))
+        .unwrap_or_default();
+    SegmentDescription { label, type_meaning, kind, side }
 }
 
 /// The slice of the grid that a frame lies on.

@@ -4,6 +4,7 @@ pub mod case;
 pub mod cohort;
 pub mod figures;
 pub mod fine;
+pub mod labels;
 pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::case::LabelledCase;
-use super::cohort::{Cohort, CohortError, CohortRow};
+use super::cohort::{Cohort, CohortError, CohortRow, Split};
 use super::openkbp::{self, OpenKbpEntry, OpenKbpError};
 use super::outcome::CohortKind;
 use crate::error::{Dispose, Disposition};
@@ -110,8 +110,8 @@ fn of_openkbp(entry: OpenKbpEntry) -> Source {
 fn of_row(cohort: &Arc<Cohort>, row: &CohortRow) -> Source {
     Source {
         case: row.case.clone(),
-        patient: row.case.clone(),
-        split: row.seed.map_or("train", phantom_split).into(),
+        patient: row.patient.clone(),
+        split: split_of(row).into(),
         site: row.site.clone(),
         protocol: row.protocol.clone(),
         kind: match (row.body.is_empty(), row.seed) {
@@ -123,7 +123,13 @@ fn of_row(cohort: &Arc<Cohort>, row: &CohortRow) -> Source {
     }
 }
 
-/// One phantom in ten is kept out of training, to see whether a run goes well.
-fn phantom_split(seed: u64) -> &'static str {
-    if seed % 10 == 9 { "validation" } else { "train" }
+/// What the table says; one phantom in ten is kept out of training all the same, to see whether a run
+/// goes well.
+fn split_of(row: &CohortRow) -> &'static str {
+    let is_tenth = row.seed.is_some_and(|seed| seed % 10 == 9);
+    if is_tenth && row.split == Split::Train {
+        Split::Validation.as_str()
+    } else {
+        row.split.as_str()
+    }
 }

@@ -9,6 +9,7 @@ pub mod components;
 pub mod crop;
 pub mod geometry;
 pub mod mask;
+pub mod polygon;
 pub mod resample;
 pub mod volume;
 

@@ -43,7 +43,7 @@ fn a_cohort_is_read_with_and_without_its_table() {
 
     fs::remove_file(root.path().join("c2").join(TRUTH)).unwrap();
     let cohort = Cohort::open(root.path()).unwrap();
-    assert!(matches!(cohort.load(&cohort.rows()[0]), Err(CohortError::Truth { .. })));
+    assert!(matches!(cohort.load(&cohort.rows()[0]), Err(CohortError::NoTruth { .. })));
     fs::write(root.path().join(TABLE), "case\nc3\n").unwrap();
     let cohort = Cohort::open(root.path()).unwrap();
     assert!(matches!(cohort.load(&cohort.rows()[0]), Err(CohortError::Series { n_series: 0, .. })));

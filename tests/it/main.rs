@@ -13,6 +13,7 @@ mod daemon;
 mod display;
 mod evaluate;
 mod intake;
+mod labels;
 mod onnx;
 mod outbox;
 mod pictures;

@@ -177,7 +177,8 @@ fn the_segmentation_holds_the_mass_on_the_scans_own_grid() {
     let [mass] = &read_segmentation(&path, &SCREENED.plan.geometry).unwrap()[..] else {
         panic!("one mass, one segment")
     };
-    assert_eq!((mass.kind, mass.side), (Some(SegmentKind::Mass), Some(Side::Left)));
+    let said = &mass.description;
+    assert_eq!((said.kind, said.side), (Some(SegmentKind::Mass), Some(Side::Left)));
     let overlap = dice(&mass.mask, &SCREENED.truth);
     assert!(overlap > 0.93, "{overlap}");
     write_seg(&again);

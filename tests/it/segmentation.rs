@@ -84,9 +84,10 @@ fn outlines_survive() {
         let read = read_segmentation(&path, &grid()).unwrap();
         assert_eq!(read.len(), 3);
         for (read, written) in read.iter().zip(segments(&masks)) {
-            assert_eq!(read.label, written.label);
-            assert_eq!((read.kind, read.side), (Some(written.kind), Some(written.side)));
-            assert!(read.mask.voxels() == written.mask.voxels(), "{}", read.label);
+            let said = &read.description;
+            assert_eq!(said.label, written.label);
+            assert_eq!((said.kind, said.side), (Some(written.kind), Some(written.side)));
+            assert!(read.mask.voxels() == written.mask.voxels(), "{}", said.label);
         }
     };
     assert!(masks[0].n_inside() > 100);
