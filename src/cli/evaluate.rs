@@ -17,6 +17,7 @@ use crate::evaluation::figures::sweep::{Keeps, Sweeps};
 use crate::evaluation::figures::{Evaluation, Versions};
 use crate::evaluation::fine::{fine, with_mass, without_glands};
 use crate::evaluation::outcome::{CandidateOutcome, CaseOutcome, CohortKind};
+use crate::evaluation::rejudge::rejudge;
 use crate::evaluation::report::{self, write_report};
 use crate::evaluation::screened::{CaseIdentity, screen_case};
 use crate::evaluation::sources::{Source, sources};
@@ -32,7 +33,7 @@ const OUTCOMES: &str = "outcomes.jsonl";
 /// COHORT is a folder with cohort.csv, one CT series a case, and its outlines (see docs/cohorts.md); one
 /// made by `parotidd phantom --cohort`; or the OpenKBP planning CTs, which get masses drawn into their
 /// glands, and are also shown without their glands and upside down. A file of outcomes that an earlier
-/// run wrote works too. Prints the report; with --out also writes figures.json, figures.md, plots/ and
+/// run wrote works too, and is judged by this run's policy: another threshold needs no screening. Prints the report; with --out also writes figures.json, figures.md, plots/ and
 /// outcomes.jsonl. Figures of phantoms, of masses drawn into real CT and of real masses never share a
 /// row. Not for diagnostic use.
 #[derive(Debug, Args)]
@@ -80,7 +81,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     };
     let screener = screener_with(args.models.as_deref(), policy.clone())?;
     let outcomes = if args.cohort.is_file() {
-        read_outcomes(&args.cohort)?
+        read_outcomes(&args.cohort, &policy)?
     } else {
         screen_all(args, &screener)?
     };
@@ -236,14 +237,18 @@ fn accepts(policy: &DecisionPolicy, candidate: &CandidateOutcome) -> bool {
     features.is_ok_and(|features| policy.accepts(features))
 }
 
-fn read_outcomes(path: &Path) -> Result<Vec<CaseOutcome>> {
+/// Outcomes as they were written, judged by the policy of this run.
+fn read_outcomes(path: &Path, policy: &DecisionPolicy) -> Result<Vec<CaseOutcome>> {
     let file = File::open(path).with_context(|| format!("could not read `{}`", path.display()))?;
     let mut outcomes = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {
         let line = line.with_context(|| format!("could not read `{}`", path.display()))?;
-        let outcome = serde_json::from_str(&line).with_context(|| {
-            format!("line {} of `{}` is no outcome of a case", number + 1, path.display())
-        })?;
+        let place = || format!("line {} of `{}`", number + 1, path.display());
+        let mut outcome: CaseOutcome = serde_json::from_str(&line)
+            .with_context(|| format!("{} is no outcome of a case", place()))?;
+        if !rejudge(&mut outcome, policy) {
+            bail!("{} has features of another version; screen the cohort again", place());
+        }
         outcomes.push(outcome);
     }
     Ok(outcomes)

@@ -9,6 +9,7 @@ pub mod openkbp;
 pub mod outcome;
 pub mod phantom_files;
 pub mod plots;
+pub mod rejudge;
 pub mod report;
 pub mod screened;
 pub mod sharpen;
