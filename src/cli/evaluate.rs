@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rayon::prelude::*;
 
-use super::{progress, screener_with};
+use super::{progress, screener_with, whole_volume};
 use crate::clock::SystemClock;
 use crate::error::Chain;
 use crate::evaluation::case::LabelledCase;
@@ -59,6 +59,9 @@ pub struct EvaluateArgs {
     /// First seed of the drawn masses: a final test takes seeds that nobody used before
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Instead of the figures: so many cases with a mass by crops and as a whole (Dice, time, memory; slow)
+    #[arg(long, value_name = "N", conflicts_with = "cases")]
+    whole_volume: Option<usize>,
     /// Folder with the two networks, in place of the built-in ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
@@ -80,6 +83,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         None => DecisionPolicy::embedded(),
     };
     let screener = screener_with(args.models.as_deref(), policy.clone())?;
+    if let Some(n) = args.whole_volume {
+        return compare_whole_volumes(args, &screener, n);
+    }
     let outcomes = if args.cohort.is_file() {
         read_outcomes(&args.cohort, &policy)?
     } else {
@@ -108,6 +114,23 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
+/// Screens cases with a mass until there are `n`, then segments each as a whole.
+fn compare_whole_volumes(args: &EvaluateArgs, screener: &Screener, n: usize) -> Result<()> {
+    let mut cases = Vec::new();
+    for (number, source) in (0_u64..).zip(chosen(args)?) {
+        if cases.len() == n {
+            break;
+        }
+        for (case, outcome) in screen_source(args, screener, &source, number)? {
+            if outcome.has_mass() && cases.len() < n {
+                cases.push((case, outcome));
+            }
+        }
+    }
+    let name = args.name.clone().unwrap_or_else(|| folder_name(&args.cohort));
+    print(&whole_volume::compare(screener, &cases, &name, args.out.as_deref())?)
+}
+
 fn folder_name(path: &Path) -> String {
     let name = path.file_name().or_else(|| path.parent()?.file_name());
     name.map_or_else(|| "cohort".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -126,18 +149,28 @@ fn versions(models: &Models) -> Versions {
     }
 }
 
+/// The cases that were asked for, not yet read.
+fn chosen(args: &EvaluateArgs) -> Result<Vec<Source>> {
+    let all = sources(&args.cohort)?;
+    let split = args
+        .split
+        .clone()
+        .or_else(|| all.iter().any(Source::is_openkbp).then(|| "test".to_owned()));
+    let is_asked_for = |source: &Source| split.as_deref().is_none_or(|split| source.split == split);
+    let all: Vec<Source> = all.into_iter().filter(is_asked_for).collect();
+    // Evenly over the cohort.
+    let n = args.cases.unwrap_or(usize::MAX).min(all.len());
+    Ok((0..n).map(|at| all[at * all.len() / n].clone()).collect())
+}
+
 /// Every case of the cohort that was asked for, screened; what cannot be read is named and left out.
 fn screen_all(args: &EvaluateArgs, screener: &Screener) -> Result<Vec<CaseOutcome>> {
-    let all = sources(&args.cohort)?;
-    let split =
-        args.split.as_deref().or_else(|| all.iter().any(Source::is_openkbp).then_some("test"));
-    let chosen: Vec<&Source> =
-        all.iter().filter(|source| split.is_none_or(|split| source.split == split)).collect();
-    let chosen = spread(&chosen, args.cases.unwrap_or(usize::MAX));
+    let chosen = chosen(args)?;
     let bar = progress::bar("cases", chosen.len());
     let outcomes = Mutex::new(Vec::new());
     chosen.par_iter().enumerate().try_for_each(|(number, source)| -> Result<()> {
         let found = screen_source(args, screener, source, number as u64)?;
+        let found: Vec<CaseOutcome> = found.into_iter().map(|(_, outcome)| outcome).collect();
         bar.inc(1);
         outcomes.lock().expect("nobody panics while adding cases").push((number, found));
         Ok(())
@@ -148,18 +181,13 @@ fn screen_all(args: &EvaluateArgs, screener: &Screener) -> Result<Vec<CaseOutcom
     Ok(outcomes.into_iter().flat_map(|(_, found)| found).collect())
 }
 
-/// At most `n` of them, evenly over the list.
-fn spread<'a>(all: &[&'a Source], n: usize) -> Vec<&'a Source> {
-    let n = n.min(all.len());
-    (0..n).map(|at| all[at * all.len() / n]).collect()
-}
-
+/// One case, and what is made of a planning CT, each with what screening it gave.
 fn screen_source(
     args: &EvaluateArgs,
     screener: &Screener,
     source: &Source,
     number: u64,
-) -> Result<Vec<CaseOutcome>> {
+) -> Result<Vec<(LabelledCase, CaseOutcome)>> {
     let case = match source.read() {
         Ok(case) => case,
         Err(error) => {
@@ -168,7 +196,7 @@ fn screen_source(
         }
     };
     let clock = SystemClock::new();
-    let screen = |name: String, kind, case: &LabelledCase| {
+    let screen = |name: String, kind, case: LabelledCase| {
         let identity = CaseIdentity {
             case: name,
             patient: source.patient.clone(),
@@ -176,26 +204,27 @@ fn screen_source(
             site: source.site.clone(),
             protocol: source.protocol.clone(),
         };
-        screen_case(screener, &clock, identity, case)
-            .with_context(|| format!("could not screen case {}", source.case))
+        let outcome = screen_case(screener, &clock, identity, &case)
+            .with_context(|| format!("could not screen case {}", source.case))?;
+        anyhow::Ok((case, outcome))
     };
     if !source.is_openkbp() {
-        return Ok(vec![screen(source.case.clone(), source.kind, &case)?]);
+        return Ok(vec![screen(source.case.clone(), source.kind, case)?]);
     }
     let mut outcomes = Vec::new();
     let seed = (args.seed + number) * 1000;
     let Some(plain) = fine(&case, seed) else { return Ok(outcomes) };
-    outcomes.push(screen(source.case.clone(), CohortKind::DrawnIntoReal, &plain)?);
     for drawn in 0..args.masses * 2 {
         let side = Side::BOTH[usize::from(drawn % 2 == 1)];
         if let Some(case) = with_mass(&plain, side, seed + 1 + drawn) {
             let name = format!("{}-{side}-{}", source.case, drawn / 2 + 1);
-            outcomes.push(screen(name, CohortKind::DrawnIntoReal, &case)?);
+            outcomes.push(screen(name, CohortKind::DrawnIntoReal, case)?);
         }
     }
     for (what, part) in without_glands(&plain) {
-        outcomes.push(screen(format!("{}-{what}", source.case), CohortKind::NoGland, &part)?);
+        outcomes.push(screen(format!("{}-{what}", source.case), CohortKind::NoGland, part)?);
     }
+    outcomes.push(screen(source.case.clone(), CohortKind::DrawnIntoReal, plain)?);
     Ok(outcomes)
 }
 

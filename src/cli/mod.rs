@@ -24,6 +24,7 @@ pub mod screen;
 mod screen_files;
 pub mod self_test;
 pub mod status;
+mod whole_volume;
 
 /// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;

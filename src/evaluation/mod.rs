@@ -16,4 +16,5 @@ pub mod sharpen;
 pub mod sources;
 pub mod statistics;
 pub mod tensors;
+pub mod whole_volume;
 mod wording;

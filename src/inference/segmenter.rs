@@ -6,7 +6,7 @@ use super::input::{
 };
 use super::manifest::ModelManifest;
 use super::model::{Model, ModelError};
-use crate::imaging::{PatientPoint, Sample, Volume};
+use crate::imaging::{Geometry, PatientPoint, Sample, Volume};
 use crate::units::Side;
 
 /// What the segmenter saw and what it made of it, both on one gland's 1 mm crop.
@@ -59,11 +59,23 @@ impl Segmenter {
         center: PatientPoint,
         side: Side,
     ) -> Result<Segmentation, ModelError> {
-        let grid = segmenter_grid(center, side, 0);
-        let hu = segmenter_hu(volume, &grid);
+        self.segment_grid(volume, &segmenter_grid(center, side, 0))
+    }
+
+    /// Probabilities of a mass on any grid of the segmenter's spacing whose sides are multiples of
+    /// [`super::input::SIDE_MULTIPLE`]. Over a whole body that takes gigabytes.
+    ///
+    /// # Errors
+    /// When the network fails.
+    pub fn segment_grid<T: Sample>(
+        &self,
+        volume: &Volume<T>,
+        grid: &Geometry,
+    ) -> Result<Segmentation, ModelError> {
+        let hu = segmenter_hu(volume, grid);
         let values: Vec<f32> =
             hu.voxels().iter().map(|&hu| normalize(hu, SEGMENTER_WINDOW_HU)).collect();
-        let probability = Volume::new(grid, self.0.probabilities(&values, SEGMENTER_SHAPE)?)
+        let probability = Volume::new(*grid, self.0.probabilities(&values, grid.shape())?)
             .expect("the network answers each voxel");
         Ok(Segmentation { probability, hu })
     }

@@ -10,7 +10,7 @@ use super::report::{
 use crate::error::{Dispose, Disposition};
 use crate::imaging::Volume;
 use crate::inference::input::{BODY_HU_MIN, localizer_hu};
-use crate::inference::{ModelError, ModelManifest, Models, Segmentation};
+use crate::inference::{ModelError, ModelManifest, Models, Segmentation, Segmenter};
 use crate::reason::Reason;
 use crate::status::Stage;
 use crate::units::Hounsfield;
@@ -81,6 +81,12 @@ impl Screener {
     #[must_use]
     pub fn new(models: Models, policy: DecisionPolicy) -> Self {
         Self { models, policy }
+    }
+
+    /// The network that outlines masses.
+    #[must_use]
+    pub fn segmenter(&self) -> &Segmenter {
+        &self.models.segmenter
     }
 
     /// What the report says of them.
