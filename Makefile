@@ -29,8 +29,9 @@ deny: ## licences, sources and duplicate crates
 	command -v cargo-deny >/dev/null || $(CARGO) install --locked cargo-deny
 	$(CARGO) deny check bans licenses sources
 
-train: ## the two networks from labelled cohorts: see models/training
-	$(MAKE) -C models/training
+train: prerequisites ## networks, decision rule, figures and card from nothing: see models/training
+	$(CARGO) build --locked --release
+	$(MAKE) -C models/training all
 
 # libsystemd for sd_notify, a C compiler for SQLite and ring.
 prerequisites:
