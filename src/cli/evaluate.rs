@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -167,18 +166,17 @@ fn chosen(args: &EvaluateArgs) -> Result<Vec<Source>> {
 fn screen_all(args: &EvaluateArgs, screener: &Screener) -> Result<Vec<CaseOutcome>> {
     let chosen = chosen(args)?;
     let bar = progress::bar("cases", chosen.len());
-    let outcomes = Mutex::new(Vec::new());
-    chosen.par_iter().enumerate().try_for_each(|(number, source)| -> Result<()> {
-        let found = screen_source(args, screener, source, number as u64)?;
-        let found: Vec<CaseOutcome> = found.into_iter().map(|(_, outcome)| outcome).collect();
-        bar.inc(1);
-        outcomes.lock().expect("nobody panics while adding cases").push((number, found));
-        Ok(())
-    })?;
+    let outcomes = chosen
+        .par_iter()
+        .enumerate()
+        .map(|(number, source)| {
+            let found = screen_source(args, screener, source, number as u64)?;
+            bar.inc(1);
+            Ok(found.into_iter().map(|(_, outcome)| outcome).collect())
+        })
+        .collect::<Result<Vec<Vec<CaseOutcome>>>>()?;
     bar.finish_and_clear();
-    let mut outcomes = outcomes.into_inner().expect("nobody panics while adding cases");
-    outcomes.sort_by_key(|(number, _)| *number);
-    Ok(outcomes.into_iter().flat_map(|(_, found)| found).collect())
+    Ok(outcomes.into_iter().flatten().collect())
 }
 
 /// One case, and what is made of a planning CT, each with what screening it gave.
