@@ -160,5 +160,7 @@ pub const DEMO_ALERTS_MAX: usize = 8;
 /// Times that patients are drawn anew for an interval: its ends then move by less than a tenth of its
 /// width from seed to seed.
 pub const BOOTSTRAP_RESAMPLES: usize = 2000;
+/// Pairs of samples drawn to learn what a rank test can see.
+pub const POWER_SIMULATIONS: usize = 1000;
 /// Smaller of two samples up to which the rank test counts all orders (its cost grows with the square).
 pub const EXACT_RANK_TEST_MAX: usize = 8;

@@ -100,5 +100,6 @@ const HOW_TO_READ: &str = "
 - Volumes are compared for masses that were found; missed ones are counted beside them.
 - Sites and protocols: rank test of one Dice a patient, Fisher's exact test of cases, taken as
   independent; p values are not corrected for their number. \"No difference\" is an answer only where the
-  power to see one is high.
+  power to see one is high: the share of simulated cohorts of this size in which that test sees masses
+  outlined so much worse in one group, those missed staying missed.
 ";
