@@ -133,11 +133,15 @@ impl DecisionPolicy {
     /// Score of a candidate and whether it counts: 1/2 or more if and only if it does, so that an ROC
     /// curve over scores goes through the operating point.
     ///
-    /// `weight` is the sum of the candidate's probabilities, in voxels.
+    /// `weight` is the sum of the candidate's probabilities, in voxels. Where there is a machine its
+    /// score orders, size being one of its features, and an outline too small to flag has half of it.
     #[must_use]
     pub fn judge(&self, features: &Features, voxels: VoxelCount, weight: f64) -> (f64, bool) {
-        let by_size = self.size_score(voxels, weight);
-        let score = by_size.min(self.machine_score(features).unwrap_or(1.0));
+        let score = match self.machine_score(features) {
+            None => self.size_score(voxels, weight),
+            Some(score) if voxels >= self.tumor_voxels_min => score,
+            Some(score) => (score / 2.0).min(0.5 - f64::EPSILON),
+        };
         (score, score >= 0.5)
     }
 
@@ -205,6 +209,17 @@ mod tests {
         check(50_000, true);
         // Many voxels that nearly were outlined order, but never flag.
         assert!(!policy.judge(&[0.0; N_FEATURES], VoxelCount(400), 9000.0).1);
+    }
+
+    #[test]
+    fn the_machine_orders_and_the_size_gates() {
+        let policy = DecisionPolicy::embedded();
+        let features = [3.5, 3.5, 0.9, 1.0, 60.0, 60.0, 10.0, 8.0, 1.0, 0.5, 1.0];
+        let judge = |voxels| policy.judge(&features, VoxelCount(voxels), 3000.0);
+        let ((large, kept), (small, small_kept)) = (judge(500), judge(499));
+        assert!(kept && large > 0.5, "{large}");
+        assert!(!small_kept && small < 0.5, "{small}");
+        assert!((small - large / 2.0).abs() < 1e-9);
     }
 
     #[test]

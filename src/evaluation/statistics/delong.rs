@@ -1,5 +1,5 @@
-//! Area under the ROC curve, its interval, and whether two scores of the same cases differ in it
-//! (DeLong, DeLong and Clarke-Pearson 1988), by midranks (Sun and Xu 2014).
+//! Area under the ROC curve and its interval (DeLong, DeLong and Clarke-Pearson 1988), by midranks (Sun
+//! and Xu 2014).
 //!
 //! Sums run over patients (Obuchowski 1997): the same patient may have given a positive and a negative.
 //! With one case a patient it is DeLong's own variance.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rank_test::midranks;
 use super::roc::Scored;
-use super::{Interval, normal_share_below, z};
+use super::{Interval, z};
 
 /// The area under a ROC curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -26,23 +26,12 @@ pub struct Auc {
     pub n_negative: usize,
 }
 
-/// Two areas compared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AucComparison {
-    /// First minus second.
-    pub difference: f64,
-    /// Standard error of the difference.
-    pub standard_error: f64,
-    /// Two-sided p value of no difference.
-    pub p: f64,
-}
-
 impl Auc {
     /// Of a sample; `None` without a positive or without a negative.
     #[must_use]
     pub fn of(sample: &[Scored]) -> Option<Self> {
         let placements = Placements::of(sample)?;
-        let variance = placements.covariance(&placements, sample).filter(|it| *it > 1e-12);
+        let variance = placements.variance(sample).filter(|it| *it > 1e-12);
         Some(Self {
             value: placements.auc,
             interval: variance
@@ -51,29 +40,6 @@ impl Auc {
             n_negative: placements.n_negative,
         })
     }
-}
-
-/// Compares a sample's scores with `others`, other scores of the same things in the same order.
-///
-/// `None` where there is no area or no variance, or `others` has another length.
-#[must_use]
-pub fn compare(sample: &[Scored], others: &[f64]) -> Option<AucComparison> {
-    if sample.len() != others.len() {
-        return None;
-    }
-    let rescored: Vec<Scored> =
-        sample.iter().zip(others).map(|(it, score)| Scored { score: *score, ..*it }).collect();
-    let (first, second) = (Placements::of(sample)?, Placements::of(&rescored)?);
-    let variance = first.covariance(&first, sample)? + second.covariance(&second, sample)?
-        - 2.0 * first.covariance(&second, sample)?;
-    let difference = first.auc - second.auc;
-    if variance <= 1e-12 {
-        let same = difference == 0.0;
-        return same.then_some(AucComparison { difference, standard_error: 0.0, p: 1.0 });
-    }
-    let standard_error = variance.sqrt();
-    let p = 2.0 * normal_share_below(-(difference / standard_error).abs());
-    Some(AucComparison { difference, standard_error, p })
 }
 
 /// For each positive the share of negatives below it, for each negative the share of positives above.
@@ -115,27 +81,22 @@ impl Placements {
         Some(Self { auc, each, n_positive: positives.len(), n_negative: negatives.len() })
     }
 
-    /// Covariance of two areas of one sample; `None` where a class comes from one patient.
-    fn covariance(&self, other: &Self, sample: &[Scored]) -> Option<f64> {
-        // A patient's sums of (placement - area), `[class][area]`, and which classes he has.
-        let mut patients: BTreeMap<&str, ([[f64; 2]; 2], [bool; 2])> = BTreeMap::new();
-        for (index, it) in sample.iter().enumerate() {
+    /// Variance of the area; `None` where a class comes from one patient.
+    fn variance(&self, sample: &[Scored]) -> Option<f64> {
+        // A patient's sum of (placement - area) in each class, and which classes he has.
+        let mut patients: BTreeMap<&str, ([f64; 2], [bool; 2])> = BTreeMap::new();
+        for (it, placement) in sample.iter().zip(&self.each) {
             let (sums, has) = patients.entry(it.patient).or_default();
             let class = usize::from(it.positive);
             has[class] = true;
-            sums[class][0] += self.each[index] - self.auc;
-            sums[class][1] += other.each[index] - other.auc;
+            sums[class] += placement - self.auc;
         }
-        let count = |class: usize| patients.values().filter(|(_, has)| has[class]).count() as f64;
         let within = |class: usize| {
-            let clusters = count(class);
-            let sum: f64 = patients.values().map(|(sums, _)| sums[class][0] * sums[class][1]).sum();
+            let clusters = patients.values().filter(|(_, has)| has[class]).count() as f64;
+            let sum: f64 = patients.values().map(|(sums, _)| sums[class] * sums[class]).sum();
             (clusters > 1.0).then(|| clusters / (clusters - 1.0) * sum)
         };
-        let across: f64 = patients
-            .values()
-            .map(|(sums, _)| sums[1][0] * sums[0][1] + sums[0][0] * sums[1][1])
-            .sum();
+        let across: f64 = patients.values().map(|(sums, _)| 2.0 * sums[0] * sums[1]).sum();
         let clusters = patients.len() as f64;
         let (m, n) = (self.n_positive as f64, self.n_negative as f64);
         Some(
@@ -186,17 +147,6 @@ mod tests {
         // Delong_test of MLstatkit 0.1.91; the upper bound of the first would be 1.029.
         check(&FIRST, 0.873_737_373_737_373_7, 0.718_733_292_341_700_8, 1.0);
         check(&SECOND, 0.727_272_727_272_727_3, 0.494_734_999_643_546_5, 0.959_810_454_901_908_2);
-    }
-
-    #[test]
-    fn two_scores_compare_as_in_other_programs() {
-        let comparison = compare(&singles(&FIRST, &LABELS), &SECOND).unwrap();
-        // Delong_test of MLstatkit 0.1.91
-        assert_near(comparison.difference, 0.146_464_646_464_646_4, 1e-12);
-        assert_near(comparison.standard_error.powi(2), 0.011_049_892_868_074_687, 1e-12);
-        assert_near(comparison.p, 0.163_520_230_400_703_51, 1e-9);
-        let same = compare(&singles(&FIRST, &LABELS), &FIRST).unwrap();
-        assert_near(same.p, 1.0, 1e-12);
     }
 
     #[test]
