@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
@@ -71,6 +73,12 @@ class Glands:
     """Voxels of the mass."""
     outlined: list[list[tuple[int, int, int]]]
     """For each: candidate's row, voxels, true voxels."""
+
+    def scores(self, scores: np.ndarray) -> np.ndarray:
+        """A gland's: its highest candidate's; an outline too small to flag has half of its own."""
+        share = {True: 1.0, False: 0.5}
+        each = [[scores[row] * share[v >= VOXELS_MIN] for row, v, _ in it] for it in self.outlined]
+        return np.array([max(of_gland, default=0.0) for of_gland in each])
 
 
 def read(paths: list[Path]) -> tuple[Candidates, Glands]:
@@ -229,6 +237,8 @@ def fit(candidates: Candidates, glands: Glands, gamma: float, options) -> dict[s
     odds = LogisticRegression().fit(values[:, None], candidates.true)
     row = {"gamma": gamma, "cut": cut}
     row |= {"slope": float(odds.coef_[0, 0]), "offset": float(odds.intercept_[0])}
+    scores = glands.scores(expit(row["slope"] * (values - cut)))
+    row["auc"] = float(roc_auc_score(glands.has_mass, scores))
     return row | gland_figures(values, glands, cut)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage
+from scipy.special import expit
 
 from .augment import AIR, cut_window
 from .data import Case
@@ -49,7 +50,7 @@ def heatmap(volume: np.ndarray, predict: Predict) -> np.ndarray:
     """Probabilities for a volume of any shape."""
     shape = tuple(-(-side // MULTIPLE) * MULTIPLE for side in volume.shape)
     logits = predict(cut_window(volume, np.zeros(3, dtype=int), shape, AIR))
-    return 1.0 / (1.0 + np.exp(-logits[tuple(slice(0, side) for side in volume.shape)]))
+    return expit(logits[tuple(slice(0, side) for side in volume.shape)])
 
 
 def localizer(task: Task, cases: list[Case], predict: Predict) -> dict[str, float]:
@@ -115,7 +116,7 @@ def segmenter(task: Task, cases: list[Case], predict: Predict) -> dict[str, floa
         mask = logits >= 0.0
         components = _components(mask)
         largest = len(components[0]) if components else 0
-        scores.append(largest + 1.0 / (1.0 + np.exp(-float(logits.max()))))
+        scores.append(largest + float(expit(logits.max())))
         truths.append(bool(truth.any()))
         if truth.any():
             dice.append(2.0 * float((mask & truth).sum()) / float(mask.sum() + truth.sum()))

@@ -41,6 +41,26 @@ impl<'a, 'b> Chart<'a, 'b> {
         (self.x.at(x), self.y.at(y))
     }
 
+    fn stroke(
+        &mut self,
+        points: impl IntoIterator<Item = (f64, f64)>,
+        color: RGBColor,
+        width: u32,
+    ) -> Result<(), DrawError> {
+        self.context.draw_series(LineSeries::new(points, color.stroke_width(width)))?;
+        Ok(())
+    }
+
+    fn dash(&mut self, ends: [(f64, f64); 2], color: RGBColor) -> Result<(), DrawError> {
+        self.context.draw_series(DashedLineSeries::new(ends, 6, 4, color.stroke_width(1)))?;
+        Ok(())
+    }
+
+    /// The ends of a line across the whole chart.
+    fn across(&self, y: f64) -> [(f64, f64); 2] {
+        [(self.x.low(), self.y.at(y)), (self.x.high(), self.y.at(y))]
+    }
+
     pub(super) fn line(
         &mut self,
         points: &[(f64, f64)],
@@ -48,8 +68,7 @@ impl<'a, 'b> Chart<'a, 'b> {
         width: u32,
     ) -> Result<(), DrawError> {
         let points: Vec<_> = points.iter().map(|point| self.at(*point)).collect();
-        self.context.draw_series(LineSeries::new(points, color.stroke_width(width)))?;
-        Ok(())
+        self.stroke(points, color, width)
     }
 
     pub(super) fn dashes(
@@ -58,30 +77,23 @@ impl<'a, 'b> Chart<'a, 'b> {
         to: (f64, f64),
         color: RGBColor,
     ) -> Result<(), DrawError> {
-        let ends = [self.at(from), self.at(to)];
-        self.context.draw_series(DashedLineSeries::new(ends, 6, 4, color.stroke_width(1)))?;
-        Ok(())
+        self.dash([from, to].map(|end| self.at(end)), color)
     }
 
     /// Across the whole chart.
     pub(super) fn dashes_across(&mut self, y: f64, color: RGBColor) -> Result<(), DrawError> {
-        let ends = [(self.x.low(), self.y.at(y)), (self.x.high(), self.y.at(y))];
-        self.context.draw_series(DashedLineSeries::new(ends, 6, 4, color.stroke_width(1)))?;
-        Ok(())
+        self.dash(self.across(y), color)
     }
 
     /// From bottom to top.
     pub(super) fn dashes_up(&mut self, x: f64, color: RGBColor) -> Result<(), DrawError> {
-        let ends = [(self.x.at(x), self.y.low()), (self.x.at(x), self.y.high())];
-        self.context.draw_series(DashedLineSeries::new(ends, 6, 4, color.stroke_width(1)))?;
-        Ok(())
+        let x = self.x.at(x);
+        self.dash([(x, self.y.low()), (x, self.y.high())], color)
     }
 
     /// Across the whole chart.
     pub(super) fn line_across(&mut self, y: f64, color: RGBColor) -> Result<(), DrawError> {
-        let ends = [(self.x.low(), self.y.at(y)), (self.x.high(), self.y.at(y))];
-        self.context.draw_series(LineSeries::new(ends, color.stroke_width(2)))?;
-        Ok(())
+        self.stroke(self.across(y), color, 2)
     }
 
     /// Between two values across the whole chart.
