@@ -75,7 +75,19 @@ def rows(name: str, cohort: dict) -> list[tuple[str, str]]:
     if healthy["not_flagged_in_target"]:
         row = ("the same, inside a radiotherapy target", share(healthy["not_flagged_in_target"]))
         found.append(row)
-    return found
+    return found + [row for it in cohort["comparisons"] for row in comparison(it)]
+
+
+def comparison(groups: dict) -> list[tuple[str, str]]:
+    """Dice of two sites or protocols, whether they differ, and whether that could be seen."""
+    dice = groups["dice"]
+    if dice is None or dice["power"] is None:
+        return []
+    first, second = (f"{median:.3f}" for median in dice["medians"])
+    power = dice["power"]
+    seen = f"power to see {power['difference']:g}: {100.0 * power['power']:.0f} %"
+    value = f"{first} against {second}: p = {dice['test']['p']:.2f}; {seen}"
+    return [(f"Dice, {groups['what']} {' against '.join(groups['groups'])}", value)]
 
 
 def tables(reports: list[dict]) -> str:

@@ -4,8 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-FOCAL_GAMMA = 2.0
-"""How fast a voxel's weight falls as it is learnt (Lin et al. 2017, "Focal loss")."""
 FOCAL_SHARE_MIN = 0.003
 """The weights are divided by their sum, but by no less than this share of the voxels: a crop that
 is learnt must not shout about its last voxel."""
@@ -36,8 +34,8 @@ def single(logits: Tensor, target: Tensor, smoothing: float, focal_gamma: float)
 def deep(
     logits: list[Tensor],
     target: Tensor,
-    deep_weight: float = DEEP_WEIGHT,
-    focal_gamma: float = FOCAL_GAMMA,
+    deep_weight: float,
+    focal_gamma: float,
 ) -> Tensor:
     """Levels weigh 1, 1/2, 1/4, 1/8, divided by their sum; coarse targets are fractions."""
     total, weights = target.new_zeros(()), 0.0

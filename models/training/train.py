@@ -57,8 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--focal-gamma",
         type=float,
-        default=losses.FOCAL_GAMMA,
-        help="how fast a learnt voxel's weight falls in the loss; 0 weighs all voxels the same",
+        help="how fast a learnt voxel's weight falls in the loss, in place of the task's own",
     )
     parser.add_argument(
         "--without-negatives", action="store_true", help="train on crops with a mass alone"
@@ -160,6 +159,8 @@ def begin(task: Task, options: argparse.Namespace) -> checkpoint.Run:
 def train(task: Task, options: argparse.Namespace) -> None:
     """Runs to the limit of minutes or steps, whichever comes first."""
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.focal_gamma is None:
+        options.focal_gamma = task.focal_gamma
     cases = read_indices(options.tensors, task)
     run = begin(task, options)
     train_cases = training_cases(task, cases)
