@@ -38,8 +38,8 @@ class Task:
     learning_rate: float
     focal_gamma: float
     """How fast a learnt voxel's weight falls in the loss (Lin et al. 2017, "Focal loss"); 0 weighs
-    all the same. Outlines of real glands differ by half a centimetre from hand to hand: a focal loss
-    would learn those that are odd."""
+    all the same. Outlines of real glands differ by half a centimetre from hand to hand, and a focal
+    loss would learn those that are odd."""
 
     def normalized(self, hu: float) -> float:
         """A difference in HU as a difference of network input."""
