@@ -47,7 +47,7 @@ class Run:
     step: int = 0
     seconds: float = 0.0
     difficulty: dict[str, float] = field(default_factory=dict)
-    """What the sampler knows of each crop without a mass."""
+    """What the sampler knows of each crop."""
 
     def save(self, path: Path) -> None:
         """Replaces the file at `path`."""

@@ -22,7 +22,9 @@ TARGET_OVERLAP_MAX = 0.25
 HARD_VOXELS = 500.0
 """A false outline of so many voxels makes a crop without a mass twice as likely to come back."""
 HARD_FACTOR_MAX = 4.0
-"""Most that difficulty multiplies a crop's chance by."""
+"""Most that false outlines add to a crop's chance."""
+MISSED_FACTOR = 3.0
+"""What a mass that is missed whole adds to its crop's chance."""
 EASIER = 0.7
 """What a crop's difficulty keeps of its last value when it is seen again."""
 
@@ -100,7 +102,8 @@ def _is_certain(case: Case) -> bool:
 class Sampler:
     """Draws augmented training batches: source by weight, then positive or not, then a case.
 
-    Crops without a mass in which the network outlined one come back more often.
+    Crops without a mass in which the network outlined one come back more often, and so do masses
+    that it missed.
     """
 
     def __init__(self, task: Task, cases: list[Case], rng: np.random.Generator):
@@ -130,16 +133,23 @@ class Sampler:
         inputs, targets = zip(*pairs, strict=True)
         return torch.stack(inputs)[:, None], torch.stack(targets)[:, None]
 
-    def learn_from(self, logits: Tensor) -> None:
-        """Notes how much was falsely outlined in the last batch's crops without a mass."""
+    def learn_from(self, logits: Tensor, targets: Tensor) -> None:
+        """Notes what was falsely outlined or missed in the last batch's crops."""
         if self.task.input_shape is None:
             return
-        n_outlined = (logits.detach() >= 0.0).flatten(1).sum(dim=1).tolist()
-        for case, n in zip(self.drawn, n_outlined, strict=True):
+        outlined, mass = (values.flatten(1) for values in (logits.detach() >= 0.0, targets >= 0.5))
+        n_outlined = outlined.sum(dim=1).tolist()
+        n_found = (outlined & mass).sum(dim=1).tolist()
+        n_mass = mass.sum(dim=1).tolist()
+        for index, case in enumerate(self.drawn):
             if not case.positive:
-                before = self.difficulty.get(case.case, 0.0)
-                now = min(n / HARD_VOXELS, HARD_FACTOR_MAX)
-                self.difficulty[case.case] = EASIER * before + (1.0 - EASIER) * now
+                now = min(n_outlined[index] / HARD_VOXELS, HARD_FACTOR_MAX)
+            elif n_mass[index]:
+                now = MISSED_FACTOR * (1.0 - n_found[index] / n_mass[index])
+            else:
+                continue
+            before = self.difficulty.get(case.case, 0.0)
+            self.difficulty[case.case] = EASIER * before + (1.0 - EASIER) * now
 
     def _window(self, volume: np.ndarray, target: np.ndarray) -> tuple[Tensor, Tensor]:
         if self.task.no_gland_share and self.rng.random() < self.task.no_gland_share:

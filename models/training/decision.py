@@ -1,7 +1,9 @@
 """Fits the decision rule: `python -m training.decision OUTCOMES.. --out DIR`.
 
 OUTCOMES are the `outcomes.jsonl` that `parotidd evaluate` wrote of calibration cohorts: never of
-cases that a network was trained on, never of those that the rule will be measured on. Writes
+cases that a network was trained on, never of those that the rule will be measured on. Those of an
+earlier state of the networks may stand beside them: what it outlined falsely is an example too, and
+a good network gives too few. Patients are known by their name in all of them. Writes
 `DIR/decision.toml` (gamma 5), `DIR/gamma/<gamma>.toml` for a sweep, and `DIR/gamma.csv` with the
 out-of-fold figures of each gamma.
 
@@ -104,8 +106,7 @@ def read(paths: list[Path]) -> tuple[Candidates, Glands]:
                         continue
                     true = bool(voxels) and true_voxels >= TRUE_SHARE_MIN * voxels
                     glands.outlined[-1].append((len(rows), voxels, true_voxels))
-                    patient = f"{path.parent.name}/{case['patient']}"
-                    rows.append((candidate["features"], true, voxels, number, patient))
+                    rows.append((candidate["features"], true, voxels, number, case["patient"]))
     glands.has_mass = np.array(has_mass)
     features, true, voxels, number, patient = (list(column) for column in zip(*rows, strict=True))
     names = {name: n for n, name in enumerate(dict.fromkeys(patient))}

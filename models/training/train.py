@@ -104,7 +104,7 @@ def step(run: checkpoint.Run, sampler: Sampler, rate: float, options: argparse.N
     run.optimizer.step()
     run.step += 1
     run.average.update(run.network, run.step)
-    sampler.learn_from(logits[0])
+    sampler.learn_from(logits[0], targets)
     return float(loss.detach())
 
 
