@@ -13,7 +13,7 @@ use crate::phantom::TumorPlace;
 use crate::reason::Reason;
 use crate::screening::Decision;
 use crate::screening::report::Timing;
-use crate::units::Side;
+use crate::units::{Probability, Side};
 
 /// Bins of the reliability curve, equally wide over 0..=1.
 pub const RELIABILITY_BINS: usize = 10;
@@ -78,6 +78,9 @@ pub struct GlandOutcome {
     pub decision: Decision,
     /// 0..1.
     pub score: f64,
+    /// Largest probability of mass in the gland's crop; 0 where there is none.
+    #[serde(default)]
+    pub probability_max: Probability,
     /// Components of the segmenter's outline, largest first, those rejected included.
     pub candidates: Vec<CandidateOutcome>,
     /// Of the segmenter's voxels in this gland's crop: how many fell into each bin of probability,

@@ -39,7 +39,10 @@ fn rejudge_gland(gland: &mut GlandOutcome, policy: &DecisionPolicy) {
         (candidate.score, candidate.kept) =
             policy.judge(&features, VoxelCount(candidate.voxels), weight);
     }
-    gland.score = gland.candidates.iter().map(|it| it.score).fold(0.0, f64::max);
+    gland.score = DecisionPolicy::gland_score(
+        gland.candidates.iter().map(|it| it.score),
+        gland.probability_max,
+    );
     gland.decision = if gland.candidates.iter().any(|it| it.kept) {
         Decision::Flagged
     } else if gland.reason.is_some() {

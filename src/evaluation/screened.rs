@@ -15,7 +15,7 @@ use crate::screening::measure::Candidate;
 use crate::screening::screener::{ExaminedGland, ScreenError};
 use crate::screening::stopwatch::Stopwatch;
 use crate::screening::{Decision, Screener};
-use crate::units::Side;
+use crate::units::{Probability, Side};
 
 /// Voxels around a crop in which a mass larger than the crop is still counted.
 const MASS_MARGIN: usize = 40;
@@ -99,6 +99,7 @@ fn gland_outcome(
         reason: examined.map_or(Some(Reason::NoBody), |it| it.report.reason),
         decision: examined.map_or(Decision::NotAssessable, |it| it.report.decision),
         score: examined.map_or(0.0, |it| it.report.score),
+        probability_max: seen.map_or(Probability(0.0), Segmentation::probability_max),
         candidates: match (&truth, examined) {
             (Some(truth), Some(it)) => candidate_outcomes(it, truth),
             _ => Vec::new(),

@@ -7,7 +7,7 @@ use super::input::{
 use super::manifest::ModelManifest;
 use super::model::{Model, ModelError};
 use crate::imaging::{Geometry, PatientPoint, Sample, Volume};
-use crate::units::Side;
+use crate::units::{Probability, Side};
 
 /// What the segmenter saw and what it made of it, both on one gland's 1 mm crop.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,14 @@ pub struct Segmentation {
     pub probability: Volume<f32>,
     /// Attenuation, HU.
     pub hu: Volume<f32>,
+}
+
+impl Segmentation {
+    /// The largest probability of all voxels.
+    #[must_use]
+    pub fn probability_max(&self) -> Probability {
+        Probability(self.probability.voxels().iter().copied().fold(0.0, f32::max))
+    }
 }
 
 /// The network that outlines a mass.

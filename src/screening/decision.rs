@@ -7,7 +7,10 @@ use super::report::{Decision, DecisionIdentity, GlandReport, GlandState};
 use super::svm::SupportVectorMachine;
 use crate::error::{Dispose, Disposition};
 use crate::reason::Reason;
-use crate::units::VoxelCount;
+use crate::units::{Probability, VoxelCount};
+
+/// What a gland without a candidate scores for each unit of its largest probability.
+const FAINT: f64 = 1e-3;
 
 /// Every number that can change a decision, in one place and with no hidden default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -145,6 +148,13 @@ impl DecisionPolicy {
         (score, score >= 0.5)
     }
 
+    /// Score of a gland: its highest candidate's. Where there is none the largest probability of a voxel
+    /// orders, below all candidates.
+    #[must_use]
+    pub fn gland_score(candidates: impl Iterator<Item = f64>, probability_max: Probability) -> f64 {
+        candidates.reduce(f64::max).unwrap_or(f64::from(probability_max.0) * FAINT)
+    }
+
     /// Whether the rule takes a candidate for a mass, whatever its size.
     #[must_use]
     pub fn accepts(&self, features: &Features) -> bool {
@@ -193,7 +203,7 @@ pub fn decide(glands: &[GlandReport; 2]) -> (Decision, Option<Reason>) {
 mod tests {
     use super::*;
     use crate::screening::features::N_FEATURES;
-    use crate::units::{Probability, Side};
+    use crate::units::Side;
 
     #[test]
     fn five_hundred_voxels_flag() {
@@ -220,6 +230,16 @@ mod tests {
         assert!(kept && large > 0.5, "{large}");
         assert!(!small_kept && small < 0.5, "{small}");
         assert!((small - large / 2.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn glands_without_a_candidate_are_ordered_below_those_with_one() {
+        let score = |candidates: &[f64], peak| {
+            DecisionPolicy::gland_score(candidates.iter().copied(), Probability(peak))
+        };
+        let ordered = [score(&[], 1e-7), score(&[], 0.09), score(&[0.01], 0.1)];
+        assert!(ordered.is_sorted_by(|a, b| a < b), "{ordered:?}");
+        assert!((score(&[0.2, 0.7], 0.99) - 0.7).abs() < 1e-12);
     }
 
     #[test]

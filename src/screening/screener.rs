@@ -181,7 +181,10 @@ impl Screener {
         };
         let segmentation = self.models.segmenter.segment(volume, at, side)?;
         let candidates = candidates(&segmentation, heatmap_peak, &self.policy);
-        report.score = candidates.iter().map(|it| it.score).fold(0.0, f64::max);
+        report.score = DecisionPolicy::gland_score(
+            candidates.iter().map(|it| it.score),
+            segmentation.probability_max(),
+        );
         // A mass in the part that was scanned is a mass; the absence of one in a part is nothing.
         report.decision = if candidates.iter().any(|it| it.kept) {
             Decision::Flagged

@@ -7,7 +7,7 @@ use crate::imaging::PatientPoint;
 use crate::phantom::TumorPlace;
 use crate::screening::Decision;
 use crate::screening::report::Timing;
-use crate::units::Side;
+use crate::units::{Probability, Side};
 
 /// A healthy case, screened and not flagged, then changed.
 pub(crate) fn case(name: &str, change: impl FnOnce(&mut CaseOutcome)) -> CaseOutcome {
@@ -42,6 +42,7 @@ pub(crate) fn gland_at(true_x: f64, found_x: Option<f64>) -> GlandOutcome {
         reason: None,
         decision: Decision::NotFlagged,
         score: 0.0,
+        probability_max: Probability(0.0),
         candidates: Vec::new(),
         reliability: [[0; 2]; RELIABILITY_BINS],
     }
