@@ -255,7 +255,7 @@ mod tests {
         check("rule = \"", "rule = \"coin");
         check("gamma = 5.0", "gamma = 5.0\nsurprise = 1");
         check("gamma = 5.0", "gamma = 0.0");
-        check("candidate_probability_min = 0.2", "candidate_probability_min = 0.9");
+        check("candidate_probability_min = 0.1", "candidate_probability_min = 0.9");
     }
 
     #[test]

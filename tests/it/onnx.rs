@@ -13,10 +13,11 @@ use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
 const N_CONVOLUTIONS: usize = 15;
 const N_PARAMETERS: usize = 578_089;
 
-/// Largest difference of a logit between tract and onnxruntime on the same file. Both compute in f32
-/// between roundings to 8 bits; where a value lies on the edge of two steps they may round apart. A
-/// change of 1e-6 in the input moves onnxruntime's own answer by 0.25 at most, 0.011 on average.
-const PARITY_MAX: f32 = 0.5;
+/// Largest difference of a logit between tract and onnxruntime on the same file, in standard deviations
+/// of the logits. Both compute in f32 between roundings to 8 bits; where a value lies on the edge of two
+/// steps they may round apart. onnxruntime with and without its fused kernels differs from itself by
+/// 0.20 at most, 0.022 on average.
+const PARITY_MAX: f32 = 0.3;
 /// The same on average over voxels.
 const PARITY_MEAN: f32 = 0.03;
 /// Least standard deviation of the golden logits: a flat answer would compare nothing.
@@ -139,10 +140,11 @@ fn tract_answers_as_onnxruntime_does_and_the_same_each_time() {
         let [input, logits] = golden(stage);
         let shape: [usize; 3] = input.shape().try_into().unwrap();
         let values: Vec<f32> = input.iter().copied().collect();
-        assert!(logits.std(0.0) > GOLDEN_DEVIATION_MIN, "{stage}: the golden answer is flat");
+        let deviation = logits.std(0.0);
+        assert!(deviation > GOLDEN_DEVIATION_MIN, "{stage}: the golden answer is flat");
         let answer = model.logits(&values, shape).unwrap();
         let differences: Vec<f32> =
-            answer.iter().zip(&logits).map(|(ours, golden)| (ours - golden).abs()).collect();
+            answer.iter().zip(&logits).map(|(a, b)| (a - b).abs() / deviation).collect();
         let largest = differences.iter().copied().fold(0.0, f32::max);
         let mean = differences.iter().sum::<f32>() / differences.len() as f32;
         assert!(largest <= PARITY_MAX && mean <= PARITY_MEAN, "{stage}: {largest}, {mean}");
