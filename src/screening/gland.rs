@@ -3,15 +3,15 @@
 //!   heatmap -> regions -> side of the body's midline -> heaviest a side -> whole? -> found
 
 use super::decision::DecisionPolicy;
-use crate::imaging::{Component, Geometry, Mask, PatientPoint, Volume, connected_components};
+use crate::imaging::{
+    Component, Geometry, Mask, PatientPoint, Volume, connected_components, midline_x,
+};
 use crate::reason::Reason;
 use crate::units::{Probability, Side};
 
 /// How far the nearest voxel of a whole gland stays from the edge of the field of view, mm. The
 /// heatmap's voxels are 5 mm, and a gland that ends within one of them may go on outside.
 const EDGE_MM_MIN: f64 = 5.0;
-/// Slices this near to a region tell where the body's midline is, mm.
-const MIDLINE_SLAB_MM: f64 = 15.0;
 
 /// What was found on one side.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,7 +93,9 @@ impl Region {
             peak,
             cm3: weight * heatmap.geometry().voxel_mm3() / 1000.0,
             center,
-            left_of_midline_mm: center.x - midline_x(body, center.z),
+            // Where there is no body there is no gland either: on the midline it is none.
+            left_of_midline_mm: midline_x(body, |inside| inside != 0, center)
+                .map_or(0.0, |x| center.x - x),
         }
     }
 
@@ -135,29 +137,6 @@ impl Region {
             })
         })
     }
-}
-
-/// Mean x of the body in the slices around `z`: the patient need not lie at the scanner's centre.
-fn midline_x(body: &Mask, z: f64) -> f64 {
-    let geometry = body.geometry();
-    let [n_slices, n_rows, n_columns] = body.shape();
-    let mut sum = 0.0;
-    let mut n = 0.0_f64;
-    for slice in 0..n_slices {
-        #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
-        let at = geometry.to_patient([slice as f64, 0.0, 0.0]);
-        if (at.z - z).abs() > MIDLINE_SLAB_MM {
-            continue;
-        }
-        let inside = body.slice(slice).iter().enumerate().filter(|(_, v)| **v != 0);
-        for (place, _) in inside.take(n_rows * n_columns) {
-            #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
-            let column = (place % n_columns) as f64;
-            sum += at.x + column * geometry.steps()[2][0];
-            n += 1.0;
-        }
-    }
-    sum / n.max(1.0)
 }
 
 /// Why a side has no region: outside the field of view when the other gland's mirror image is.

@@ -8,13 +8,11 @@
 use super::Label;
 use crate::dicom::segmentation::SegmentKind;
 use crate::error::{Dispose, Disposition};
-use crate::imaging::{Mask, PatientPoint, Volume, connected_components};
+use crate::imaging::{Mask, PatientPoint, Volume, connected_components, midline_x};
 use crate::units::{Hounsfield, Side};
 
 /// Body, and not air, in HU.
 const BODY_HU_MIN: Hounsfield = Hounsfield(-300);
-/// Slices this near tell where the body's midline is, mm.
-const MIDLINE_SLAB_MM: f64 = 15.0;
 /// How far beyond the midline a label of the other side is believed, mm. Glands lie 50 mm beside it.
 const WRONG_SIDE_MM: f64 = 20.0;
 
@@ -86,7 +84,7 @@ fn part(
 ) -> Result<Vec<(Side, Mask)>, WrongSide> {
     let Some(center) = label.mask.centroid() else { return Ok(Vec::new()) };
     if let Some(side) = label.side {
-        let left_of_midline = midline_x(volume, center).map_or(0.0, |x| center.x - x);
+        let left_of_midline = midline(volume, center).map_or(0.0, |x| center.x - x);
         let distance_mm = match side {
             Side::Right => left_of_midline,
             Side::Left => -left_of_midline,
@@ -124,35 +122,13 @@ fn by_glands(centers: [Option<PatientPoint>; 2], center: PatientPoint) -> Option
 /// The side of the body's midline; of the image's middle where there is no body.
 fn by_midline(volume: &Volume<Hounsfield>, center: PatientPoint) -> Side {
     let (low, high) = volume.geometry().extent();
-    let midline = midline_x(volume, center).unwrap_or(f64::midpoint(low.x, high.x));
-    if center.x < midline { Side::Right } else { Side::Left }
+    let parting = midline(volume, center).unwrap_or(f64::midpoint(low.x, high.x));
+    if center.x < parting { Side::Right } else { Side::Left }
 }
 
-/// Mean x of the body in the slices around a point, LPS mm: the patient need not lie at the scanner's
-/// centre. `None` where these slices show no body.
-fn midline_x(volume: &Volume<Hounsfield>, near: PatientPoint) -> Option<f64> {
-    let geometry = volume.geometry();
-    let [_, _, n_columns] = volume.shape();
-    let [middle, ..] = geometry.to_index(near);
-    let reach = MIDLINE_SLAB_MM / geometry.spacing_mm()[0];
-    let mut sum = 0.0;
-    let mut n = 0.0_f64;
-    #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
-    for (line, voxels) in volume.voxels().chunks_exact(n_columns).enumerate() {
-        let [slice, row, _] = volume.index_of(line * n_columns).map(|index| index as f64);
-        if (slice - middle).abs() > reach {
-            continue;
-        }
-        let start = geometry.to_patient([slice, row, 0.0]).x;
-        let step = geometry.steps()[2][0];
-        for (column, hu) in voxels.iter().enumerate() {
-            if *hu > BODY_HU_MIN {
-                sum += start + column as f64 * step;
-                n += 1.0;
-            }
-        }
-    }
-    (n > 0.0).then(|| sum / n)
+/// Where the body's midline is, LPS mm; `None` where there is no body.
+fn midline(volume: &Volume<Hounsfield>, near: PatientPoint) -> Option<f64> {
+    midline_x(volume, |hu| hu > BODY_HU_MIN, near)
 }
 
 #[cfg(test)]

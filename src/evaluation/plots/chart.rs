@@ -156,6 +156,18 @@ impl<'a, 'b> Chart<'a, 'b> {
         Ok(())
     }
 
+    /// A dot with an interval along either axis.
+    pub(super) fn cross(
+        &mut self,
+        (x, y): (f64, f64),
+        (across, up): (Interval, Interval),
+        color: RGBColor,
+    ) -> Result<(), DrawError> {
+        self.whisker(x, up, color)?;
+        self.line(&[(across.low, y), (across.high, y)], color, 2)?;
+        self.dots(&[(x, y)], color, 7)
+    }
+
     /// An interval's line up and down.
     pub(super) fn whisker(
         &mut self,

@@ -57,10 +57,8 @@ fn draw_curve(
     }
     chart.line(&points, color, 3)?;
     if let Some((sensitivity, ppv)) = figures.rates.sensitivity.zip(figures.rates.ppv) {
-        chart.whisker(sensitivity.value, ppv.interval, color)?;
-        let across = [sensitivity.interval.low, sensitivity.interval.high];
-        chart.line(&across.map(|x| (x, ppv.value)), color, 2)?;
-        chart.dots(&[(sensitivity.value, ppv.value)], color, 7)?;
+        let point = (sensitivity.value, ppv.value);
+        chart.cross(point, (sensitivity.interval, ppv.interval), color)?;
     }
     Ok(())
 }

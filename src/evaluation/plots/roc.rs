@@ -7,6 +7,7 @@ use super::chart::Chart;
 use super::sheet::{BLUE, Caption, DrawError, FAINT_INK, Key, Mark, VERMILION};
 use crate::evaluation::figures::CohortFigures;
 use crate::evaluation::figures::screening::ScreeningFigures;
+use crate::evaluation::statistics::Interval;
 use crate::evaluation::wording;
 
 const SIZE: [u32; 2] = [640, 760];
@@ -67,9 +68,8 @@ fn draw_operating_point(
     let Some((sensitivity, specificity)) = rates.sensitivity.zip(rates.specificity) else {
         return Ok(());
     };
-    let (x, y) = (1.0 - specificity.value, sensitivity.value);
-    chart.whisker(x, sensitivity.interval, color)?;
-    let across = [1.0 - specificity.interval.high, 1.0 - specificity.interval.low];
-    chart.line(&across.map(|x| (x, y)), color, 2)?;
-    chart.dots(&[(x, y)], color, 7)
+    let Interval { low, high } = specificity.interval;
+    let across = Interval { low: 1.0 - high, high: 1.0 - low };
+    let point = (1.0 - specificity.value, sensitivity.value);
+    chart.cross(point, (across, sensitivity.interval), color)
 }
