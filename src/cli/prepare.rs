@@ -16,6 +16,10 @@ use crate::evaluation::tensors::{
 };
 use crate::units::Side;
 
+/// Of the masses drawn into a gland, those that are deep whatever their number says: a tenth of masses
+/// are as they come, too few to learn them from.
+const DEEP_EVERY: u64 = 4;
+
 /// Write training tensors (.npy) by the code that inference uses
 ///
 /// COHORT is a labelled cohort (docs/cohorts.md), one made by `parotidd phantom --cohort`, or the OpenKBP
@@ -100,7 +104,7 @@ fn prepare_case(args: &PrepareArgs, source: &Source, number: u64) -> Result<Line
     }
     for side in Side::BOTH {
         let has_mass = case.masses.iter().any(|(at, _)| *at == side);
-        // 0 is the gland as it is, 1 and 2 have no mass either, then masses.
+        // 0 is the gland as it is, 1 and 2 have no mass either, then masses, every fourth a deep one.
         let variants = if has_mass { 0 } else { 2 + args.variants };
         for variant in 0..=variants {
             let seed = (args.seed + number) * 1000 + variant * 2 + side as u64;
@@ -109,6 +113,7 @@ fn prepare_case(args: &PrepareArgs, source: &Source, number: u64) -> Result<Line
                 0 => plain_example(&case, side, args.margin),
                 1 => draw(Drawing::Nothing),
                 2 => draw(Drawing::Mimics),
+                _ if variant % DEEP_EVERY == 0 => draw(Drawing::DeepMass),
                 _ => draw(Drawing::Mass),
             };
             let Some(example) = made else { continue };

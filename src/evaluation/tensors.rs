@@ -16,7 +16,7 @@ use crate::inference::input::{
     LOCALIZER_WINDOW_HU, SEGMENTER_WINDOW_HU, localizer_hu, normalize, segmenter_grid, segmenter_hu,
 };
 use crate::phantom::tumor::{TumorSpec, draw_tumor};
-use crate::phantom::{sample_mimic, sample_tumor};
+use crate::phantom::{sample_deep_tumor, sample_mimic, sample_tumor};
 use crate::units::{Hounsfield, Side};
 
 /// A source with pixels larger than this may be sharpened, mm.
@@ -43,6 +43,8 @@ pub enum Drawing {
     Mimics,
     /// A mass.
     Mass,
+    /// A mass in the deep lobe.
+    DeepMass,
 }
 
 /// The localizer's example of a case; `None` where there is no body.
@@ -108,7 +110,7 @@ pub fn drawn_example(
     let mut mass = Mask::filled(grid, 0);
     for spec in &specs {
         let drawn = draw_tumor(&mut hu, &gland, spec);
-        if drawing == Drawing::Mass {
+        if matches!(drawing, Drawing::Mass | Drawing::DeepMass) {
             mass = drawn;
         }
     }
@@ -131,6 +133,7 @@ fn sample_drawing(
             (0..n).map(|_| sample_mimic(rng, volume, gland)).collect()
         }
         Drawing::Mass => vec![sample_tumor(rng, volume, gland)],
+        Drawing::DeepMass => vec![sample_deep_tumor(rng, volume, gland)],
     }
 }
 

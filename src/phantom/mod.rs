@@ -157,11 +157,32 @@ fn patient(seed: u64, tumor: Option<Side>) -> (Frame, Person) {
     (frame, person)
 }
 
-/// A mass that grew in the gland: of several the one that takes the place of the least muscle, since a
-/// mass pushes muscle aside and does not become a part of it.
+/// A mass that grew in the gland.
 #[must_use]
 pub fn sample_tumor(rng: &mut ChaCha8Rng, volume: &Volume<Hounsfield>, gland: &Mask) -> TumorSpec {
     let first = TumorSpec::sample(rng, gland);
+    clear_of_muscle(rng, volume, gland, first)
+}
+
+/// A mass that grew in the gland's deep lobe.
+#[must_use]
+pub fn sample_deep_tumor(
+    rng: &mut ChaCha8Rng,
+    volume: &Volume<Hounsfield>,
+    gland: &Mask,
+) -> TumorSpec {
+    let first = TumorSpec::sample_deep(rng, gland);
+    clear_of_muscle(rng, volume, gland, first)
+}
+
+/// Of the mass and others of its size and place the one that takes the place of the least muscle, since
+/// a mass pushes muscle aside and does not become a part of it.
+fn clear_of_muscle(
+    rng: &mut ChaCha8Rng,
+    volume: &Volume<Hounsfield>,
+    gland: &Mask,
+    first: TumorSpec,
+) -> TumorSpec {
     let mut best = (muscle_share(&first, volume, gland), first);
     for _ in 1..TUMOR_TRIES_MAX {
         if best.0 <= MUSCLE_SHARE_MAX {

@@ -31,6 +31,8 @@ pub const VOLUME_CM3_MEDIAN: f64 = 4.62;
 pub const VOLUME_CM3_MIN: f64 = 0.52;
 /// Largest: replaces the whole gland.
 pub const VOLUME_CM3_MAX: f64 = 45.0;
+/// Larger masses leave little of their gland.
+const REPLACING_CM3: f64 = 18.0;
 /// Spread of the logarithm of the volume. With 1.0 the two bounds cut equal tails, so the median stays.
 const VOLUME_LOG_SIGMA: f64 = 1.0;
 
@@ -91,12 +93,19 @@ impl TumorSpec {
     pub fn sample(rng: &mut impl Rng, gland: &Mask) -> Self {
         let volume = sample_volume(rng);
         let place = match rng.random::<f64>() {
-            _ if volume > 18.0 => TumorPlace::Replacing,
+            _ if volume > REPLACING_CM3 => TumorPlace::Replacing,
             p if p < 0.11 => TumorPlace::Deep,
             p if p < 0.30 => TumorPlace::Exophytic,
             _ => TumorPlace::Superficial,
         };
         Self::sample_at(rng, gland, volume, place)
+    }
+
+    /// As [`Self::sample`], but deep: too few are for a network to learn them from as they come.
+    #[must_use]
+    pub fn sample_deep(rng: &mut impl Rng, gland: &Mask) -> Self {
+        let volume = sample_volume(rng).min(REPLACING_CM3);
+        Self::sample_at(rng, gland, volume, TumorPlace::Deep)
     }
 
     /// As [`Self::sample`], of a volume in cm3 and a place already chosen.

@@ -99,6 +99,17 @@ fn volumes_are_log_normal_and_every_place_occurs() {
     }
 }
 
+#[test]
+fn a_deep_mass_lies_towards_the_middle_and_leaves_some_gland() {
+    let (_, gland) = soft_tissue([3.0, 3.0, 3.0]);
+    for seed in 0..200 {
+        let spec = TumorSpec::sample_deep(&mut ChaCha8Rng::seed_from_u64(seed), &gland);
+        assert_eq!(spec.place, TumorPlace::Deep);
+        assert!(spec.center.x < CENTER.x, "the deep lobe is medial");
+        assert!((VOLUME_CM3_MIN..=REPLACING_CM3).contains(&spec.volume_cm3.0));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
