@@ -18,6 +18,14 @@ BENT_SHARE = 0.35
 """Share of the windows whose anatomy is bent."""
 BENDS = (4, 4, 4)
 """Places of the random displacement, interpolated between."""
+STREAK_HU = (10.0, 80.0)
+"""Range of the streaks' standard deviation at `STREAK_MM` from the metal, log-uniform."""
+STREAK_MM = 25.0
+"""Distance at which streaks have half their strength."""
+STREAK_SLICES = (4, 24)
+"""Slices that the metal reaches over, ends excluded."""
+N_RAYS = 72
+"""Values around half a turn that a slice's streaks are interpolated between."""
 
 
 def cut_window(
@@ -157,6 +165,8 @@ def intensity(task: Task, volume: Tensor, rng: np.random.Generator) -> Tensor:
     if rng.random() < 0.3:
         bent = (volume * 0.5 + 0.5).clamp(0.0, 1.0) ** rng.uniform(0.8, 1.25)
         volume = bent * 2.0 - 1.0
+    if rng.random() < task.streak_share:
+        volume = volume + _streaks(task, tuple(volume.shape), rng)
     if rng.random() < 0.8:
         volume = volume + _noise(task, tuple(volume.shape), rng)
     return volume.clamp(-1.0, 1.0)
@@ -208,3 +218,31 @@ def _noise(task: Task, shape: tuple[int, ...], rng: np.random.Generator) -> Tens
         noise = _blurred(noise, (0.5 * sigma, sigma, sigma))
         noise = noise / (noise.std() + 1e-6)
     return noise * strength
+
+
+def _streaks(task: Task, shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Bright and dark lines through a piece of metal, a few slices high, as fillings throw them.
+
+    A line shows on both sides of the metal, so a value belongs to an angle of half a turn.
+    """
+    n_slices, *plane = shape
+    # Teeth lie in front of the gland and towards the middle, where a crop's last column is.
+    metal = [plane[0] * rng.uniform(-0.8, 0.7), plane[1] * rng.uniform(0.4, 1.8)]
+    rows, columns = np.mgrid[: plane[0], : plane[1]]
+    rows, columns = rows - metal[0], columns - metal[1]
+    ray = np.mod(np.arctan2(rows, columns), np.pi) / np.pi * N_RAYS
+    first = np.minimum(ray.astype(int), N_RAYS - 1)
+    along = ray - first
+    low, high = np.log(STREAK_HU)
+    strength = 2.0 * task.normalized(float(np.exp(rng.uniform(low, high))))
+    fading = strength / (1.0 + np.hypot(rows, columns) * task.spacing_mm / STREAK_MM)
+    # The same metal lies in neighbouring slices: each has its rays, and half of those before it.
+    rays = rng.standard_normal((n_slices + 1, N_RAYS)) / np.sqrt(2.0)
+    rays = rays[1:] + rays[:-1]
+    n_high = int(rng.integers(*STREAK_SLICES))
+    begin = int(rng.integers(1 - n_high, n_slices))
+    height = np.arange(n_slices)
+    rays[(height < begin) | (height >= begin + n_high)] = 0.0
+    rays = np.concatenate([rays, rays[:, :1]], axis=1)
+    lines = rays[:, first] * (1.0 - along) + rays[:, first + 1] * along
+    return torch.from_numpy((lines * fading).astype(np.float32))

@@ -66,7 +66,8 @@ def _read_index(folder: Path) -> list[Case]:
             tumor_cm3 = row.get("tumor_cm3")
             cases.append(
                 Case(
-                    case=row["case"],
+                    # A patient's glands may be prepared more than once, with other masses.
+                    case=f"{folder.parent.name}/{row['case']}",
                     patient=row["patient"],
                     source=row["source"],
                     split=row["split"],

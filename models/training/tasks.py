@@ -25,6 +25,8 @@ class Task:
     noise_hu: tuple[float, float]
     """Range of the noise's standard deviation, log-uniform."""
     shift_hu: float
+    streak_share: float
+    """Share of the windows that metal outside or inside them throws streaks over."""
     blur_voxels: float
     """Largest standard deviation of blurring."""
     downsampling: float
@@ -60,6 +62,7 @@ LOCALIZER = Task(
     scale_range=(0.85, 1.15),
     noise_hu=(2.0, 60.0),
     shift_hu=30.0,
+    streak_share=0.0,
     blur_voxels=0.8,
     downsampling=2.0,
     bend_voxels=1.5,
@@ -83,6 +86,7 @@ SEGMENTER = Task(
     scale_range=(0.9, 1.12),
     noise_hu=(2.0, 70.0),
     shift_hu=20.0,
+    streak_share=0.12,
     blur_voxels=1.8,
     downsampling=4.0,
     bend_voxels=4.0,
