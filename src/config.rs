@@ -67,7 +67,8 @@ impl Dispose for ConfigError {
 pub struct Config {
     /// Where everything is kept: `spool/`, `parotidd.db`, the headless picture.
     pub data_dir: PathBuf,
-    /// Folder with the two networks; the ones inside the program where it is absent.
+    /// Folder with the two networks, and their decision.toml; the ones inside the program where it is
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models_dir: Option<PathBuf>,
     /// The DICOM side.

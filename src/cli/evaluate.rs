@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rayon::prelude::*;
 
-use super::{progress, screener_with, whole_volume};
+use super::{policy_of, progress, read_policy, screener_with, whole_volume};
 use crate::clock::SystemClock;
 use crate::error::Chain;
 use crate::evaluation::case::LabelledCase;
@@ -61,10 +61,10 @@ pub struct EvaluateArgs {
     /// Instead of the figures: so many cases with a mass by crops and as a whole (Dice, time, memory; slow)
     #[arg(long, value_name = "N", conflicts_with = "cases")]
     whole_volume: Option<usize>,
-    /// Folder with the two networks, in place of the built-in ones
+    /// Folder with the two networks and decision.toml, in place of the built-in ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
-    /// Decision policy, in place of the built-in one
+    /// Decision policy, in place of the one beside the networks or the built-in one
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Folder of decision policies that differ in gamma alone, for the sweep
@@ -79,7 +79,7 @@ pub struct EvaluateArgs {
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let policy = match &args.policy {
         Some(path) => read_policy(path)?,
-        None => DecisionPolicy::embedded(),
+        None => policy_of(args.models.as_deref())?,
     };
     let screener = screener_with(args.models.as_deref(), policy.clone())?;
     if let Some(n) = args.whole_volume {
@@ -224,12 +224,6 @@ fn screen_source(
     }
     outcomes.push(screen(source.case.clone(), CohortKind::DrawnIntoReal, plain)?);
     Ok(outcomes)
-}
-
-fn read_policy(path: &Path) -> Result<DecisionPolicy> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("could not read `{}`", path.display()))?;
-    DecisionPolicy::parse(&text).with_context(|| format!("in `{}`", path.display()))
 }
 
 /// All policies of a folder, by gamma.

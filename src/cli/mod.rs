@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
@@ -25,6 +25,9 @@ mod screen_files;
 pub mod self_test;
 pub mod status;
 mod whole_volume;
+
+/// The decision policy's file in a models folder.
+const POLICY_FILE: &str = "decision.toml";
 
 /// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
@@ -124,9 +127,24 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// Networks from a folder, or the built-in ones, with the shipped policy.
+/// Networks and policy from a folder, or the built-in ones.
 fn screener(models_dir: Option<&Path>) -> Result<Screener> {
-    screener_with(models_dir, DecisionPolicy::embedded())
+    screener_with(models_dir, policy_of(models_dir)?)
+}
+
+/// The policy that stands beside the networks, fitted to what they outline; without one the built-in
+/// policy.
+fn policy_of(models_dir: Option<&Path>) -> Result<DecisionPolicy> {
+    match models_dir.map(|dir| dir.join(POLICY_FILE)) {
+        Some(path) if path.exists() => read_policy(&path),
+        _ => Ok(DecisionPolicy::embedded()),
+    }
+}
+
+fn read_policy(path: &Path) -> Result<DecisionPolicy> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("could not read `{}`", path.display()))?;
+    DecisionPolicy::parse(&text).with_context(|| format!("in `{}`", path.display()))
 }
 
 /// Networks from a folder, or the built-in ones, with a policy.

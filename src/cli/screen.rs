@@ -39,7 +39,7 @@ pub struct ScreenArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
-    /// Folder with the two networks, in place of the built-in ones
+    /// Folder with the two networks and decision.toml, in place of the built-in ones
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
 }

@@ -109,6 +109,40 @@ fn status_reads_the_database_and_says_when_there_is_none() {
 }
 
 #[test]
+fn networks_from_a_folder_bring_their_decision_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    let [models, data] = ["models", "data"].map(|name| folder.path().join(name));
+    for path in [&models, &data] {
+        fs::create_dir(path).unwrap();
+    }
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for name in ["localizer", "segmenter"]
+        .iter()
+        .flat_map(|task| [format!("{task}.onnx"), format!("{task}.toml")])
+    {
+        fs::copy(shipped.join(&name), models.join(&name)).unwrap();
+    }
+    let config = folder.path().join("parotidd.toml");
+    fs::write(&config, format!("data_dir = {data:?}\nmodels_dir = {models:?}\n")).unwrap();
+    let opened = parotidd::db::open(&data.join("parotidd.db")).unwrap();
+    let version = || {
+        let status =
+            parotidd(&["status", "--config", config.to_str().unwrap(), "--format", "json"]);
+        assert!(status.status.success(), "{}", stderr(&status));
+        let json: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap();
+        json["models"]["decision"]["version"].as_str().unwrap().to_owned()
+    };
+    let built_in = version();
+    let policy = fs::read_to_string(shipped.join("decision.toml")).unwrap();
+    let line = format!("version = \"{built_in}\"");
+    assert!(policy.contains(&line), "{line}");
+    let own = policy.replace(&line, "version = \"9.8.7\"");
+    fs::write(models.join("decision.toml"), own).unwrap();
+    assert_eq!(version(), "9.8.7");
+    drop(opened);
+}
+
+#[test]
 fn bad_settings_end_with_64() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bad.toml");
