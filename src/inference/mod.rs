@@ -9,9 +9,14 @@
 //! folder; either way each file must have the SHA-256 that its manifest states.
 
 pub mod input;
+pub mod kernels;
+mod layers;
 pub mod localizer;
 pub mod manifest;
 pub mod model;
+mod onnx_graph;
+mod op;
+mod packing;
 pub mod segmenter;
 
 use std::path::Path;

@@ -14,7 +14,10 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 use super::input::SIDE_MULTIPLE;
+use super::kernels::InstructionSet;
+use super::layers::Layers;
 use super::manifest::ModelManifest;
+use super::op;
 use crate::error::{Dispose, Disposition};
 use crate::limits::{MODEL_BYTES_MAX, MODEL_PLANS_MAX};
 
@@ -93,6 +96,9 @@ pub struct Model {
     stage: String,
     manifest: ModelManifest,
     onnx: Cow<'static, [u8]>,
+    /// What the kernels compute; `None` for a graph that they do not know, which tract then runs as it
+    /// is.
+    layers: Option<Layers>,
     /// Newest last.
     plans: Mutex<VecDeque<([usize; 3], Plan)>>,
 }
@@ -139,7 +145,14 @@ impl Model {
         if found != manifest.sha256 {
             return Err(ModelError::Hash { stage, found, stated: manifest.sha256 });
         }
-        Ok(Self { stage, manifest, onnx, plans: Mutex::default() })
+        let layers = match read_layers(&onnx) {
+            Ok(layers) => Some(layers),
+            Err(unknown) => {
+                tracing::warn!(%stage, %unknown, "the network runs without its own kernels: slowly");
+                None
+            }
+        };
+        Ok(Self { stage, manifest, onnx, layers, plans: Mutex::default() })
     }
 
     /// What it is.
@@ -213,7 +226,12 @@ impl Model {
         if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == shape) {
             return Ok(Arc::clone(plan));
         }
-        let plan = make_plan(&self.onnx, shape).map_err(|source| ModelError::Plan {
+        let made = match &self.layers {
+            Some(layers) => op::model(layers, shape, InstructionSet::detect())
+                .and_then(TypedModel::into_runnable),
+            None => plan_as_it_is(&self.onnx, shape),
+        };
+        let plan = made.map_err(|source| ModelError::Plan {
             stage: self.stage.clone(),
             shape,
             source: source.into(),
@@ -247,7 +265,13 @@ fn tensor_shape([slices, rows, columns]: [usize; 3]) -> [usize; 5] {
     [1, 1, slices, rows, columns]
 }
 
-fn make_plan(mut onnx: &[u8], shape: [usize; 3]) -> TractResult<Plan> {
+fn read_layers(mut onnx: &[u8]) -> Result<Layers, String> {
+    let model = tract_onnx::onnx().proto_model_for_read(&mut onnx);
+    let graph = model.map_err(|error| error.to_string())?.graph.unwrap_or_default();
+    Layers::read(&graph)
+}
+
+fn plan_as_it_is(mut onnx: &[u8], shape: [usize; 3]) -> TractResult<Plan> {
     tract_onnx::onnx()
         .model_for_read(&mut onnx)?
         .with_input_fact(0, f32::fact(tensor_shape(shape)).into())?
@@ -260,4 +284,46 @@ fn infer(plan: &Plan, values: &[f32], shape: [usize; 3]) -> TractResult<Vec<f32>
     let outputs = plan.run(tvec!(input.into()))?;
     let logits = outputs[0].to_plain_array_view::<f32>()?;
     Ok(logits.iter().copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume([slices, rows, columns]: [usize; 3]) -> Vec<f32> {
+        let mut state = 7_u64;
+        (0..slices * rows * columns)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 40) as f32 / f32::from(1_u16 << 12).powi(2) * 2.0 - 1.0
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_shipped_networks_answer_as_in_stock_tract_on_every_instruction_set() {
+        for (stage, onnx) in [
+            ("localizer", include_bytes!("../../models/localizer.onnx").as_slice()),
+            ("segmenter", include_bytes!("../../models/segmenter.onnx").as_slice()),
+        ] {
+            let layers = read_layers(onnx).unwrap();
+            let shape = [32, 16, 48];
+            let values = volume(shape);
+            let stock = infer(&plan_as_it_is(onnx, shape).unwrap(), &values, shape).unwrap();
+            let mut first: Option<Vec<f32>> = None;
+            for set in InstructionSet::available() {
+                let plan = op::model(&layers, shape, set).unwrap().into_runnable().unwrap();
+                let found = infer(&plan, &values, shape).unwrap();
+                // A value that lies between two steps may fall to either side and move those behind it.
+                let apart: Vec<f32> =
+                    found.iter().zip(&stock).map(|(a, b)| (a - b).abs()).collect();
+                let largest = |values: &[f32]| values.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+                let mean = apart.iter().sum::<f32>() / apart.len() as f32;
+                let (worst, peak) = (largest(&apart), largest(&stock));
+                assert!(worst < 0.01 * peak, "{stage} {set:?}: {worst} of {peak}");
+                assert!(mean < 1e-4 * peak, "{stage} {set:?}: {mean} of {peak} on average");
+                assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{set:?}");
+            }
+        }
+    }
 }

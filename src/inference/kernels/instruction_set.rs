@@ -1,0 +1,143 @@
+//! Which instructions this machine has, and the kernels compiled for each.
+
+#[cfg(target_arch = "aarch64")]
+use std::arch::is_aarch64_feature_detected;
+
+#[cfg(target_arch = "x86_64")]
+use super::avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512;
+use super::convolution::Work;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
+use super::portable::Portable;
+use super::vector::{Float, Int8, Vector};
+
+/// How channels are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Unsigned bytes times signed bytes, sums in 32 bits.
+    Int8,
+    /// f32.
+    Float,
+}
+
+/// Instructions that the kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstructionSet {
+    /// x86-64 with AVX-512 F, BW and VNNI.
+    Avx512,
+    /// x86-64 with AVX2, FMA and AVX-VNNI.
+    Avx2Vnni,
+    /// x86-64 with AVX2 and FMA.
+    Avx2,
+    /// arm64 with dot products of bytes (`asimddp`).
+    NeonDot,
+    /// Any arm64.
+    Neon,
+    /// Any machine: no instructions but the compiler's choice.
+    Portable,
+}
+
+impl InstructionSet {
+    const ALL: [Self; 6] =
+        [Self::Avx512, Self::Avx2Vnni, Self::Avx2, Self::NeonDot, Self::Neon, Self::Portable];
+
+    /// Those that this machine has, the fastest first; never empty.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|set| set.exists()).collect()
+    }
+
+    /// The fastest that this machine has.
+    #[must_use]
+    pub fn detect() -> Self {
+        Self::ALL.into_iter().find(|set| set.exists()).unwrap_or(Self::Portable)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn exists(self) -> bool {
+        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        match self {
+            Self::Avx512 => {
+                is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            Self::Avx2Vnni => has_avx2 && is_x86_feature_detected!("avxvnni"),
+            Self::Avx2 => has_avx2,
+            Self::NeonDot | Self::Neon => false,
+            Self::Portable => true,
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn exists(self) -> bool {
+        match self {
+            Self::Avx512 | Self::Avx2Vnni | Self::Avx2 => false,
+            Self::NeonDot => is_aarch64_feature_detected!("dotprod"),
+            Self::Neon | Self::Portable => true,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn exists(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// Computes one slice.
+    ///
+    /// # Safety
+    /// This machine has the set, and the promises of [`Work::slice`].
+    pub(super) unsafe fn slice(self, arithmetic: Arithmetic, work: &Work, slice: usize) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            match self {
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx512 => avx512(arithmetic, work, slice),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx2Vnni => avx2_vnni(arithmetic, work, slice),
+                #[cfg(target_arch = "x86_64")]
+                Self::Avx2 => avx2(arithmetic, work, slice),
+                #[cfg(target_arch = "aarch64")]
+                Self::NeonDot => neon_dot(arithmetic, work, slice),
+                #[cfg(target_arch = "aarch64")]
+                Self::Neon => on::<Neon<false>>(arithmetic, work, slice),
+                // Sets of other machines never get here.
+                _ => on::<Portable>(arithmetic, work, slice),
+            }
+        }
+    }
+}
+
+/// A slice in either arithmetic.
+///
+/// # Safety
+/// `V`'s instructions exist, and the promises of [`Work::slice`].
+#[inline(always)]
+unsafe fn on<V: Vector>(arithmetic: Arithmetic, work: &Work, slice: usize) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        match arithmetic {
+            Arithmetic::Int8 => work.slice::<Int8<V>>(slice),
+            Arithmetic::Float => work.slice::<Float<V>>(slice),
+        }
+    }
+}
+
+/// [`on`], compiled with an implementation's features.
+macro_rules! compiled {
+    ($arch:literal, $name:ident, $features:literal, $vector:ty) => {
+        #[cfg(target_arch = $arch)]
+        #[target_feature(enable = $features)]
+        unsafe fn $name(arithmetic: Arithmetic, work: &Work, slice: usize) {
+            // SAFETY: the caller's promises.
+            unsafe { on::<$vector>(arithmetic, work, slice) }
+        }
+    };
+}
+
+compiled!("x86_64", avx512, "avx512f,avx512bw,avx512vnni", Avx512);
+compiled!("x86_64", avx2_vnni, "avx2,fma,avxvnni", Avx2<true>);
+compiled!("x86_64", avx2, "avx2,fma", Avx2<false>);
+compiled!("aarch64", neon_dot, "neon,dotprod", Neon<true>);

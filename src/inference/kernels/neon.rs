@@ -1,0 +1,185 @@
+//! NEON: every arm64; with dot products of bytes from ARMv8.2 on where there are (`asimddp`).
+
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+use super::vector::Vector;
+
+/// 4 lanes, 32 registers; `DOT` where the machine has `sdot`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neon<const DOT: bool>;
+
+const LANES: usize = 4;
+
+// SAFETY: every method touches the units that the trait says; its intrinsics are NEON's, and with `DOT`
+// that of `asimddp`.
+unsafe impl<const DOT: bool> Vector for Neon<DOT> {
+    const N: usize = LANES;
+    const POSITIONS: usize = if DOT { 6 } else { 3 };
+    const IS_SIGNED: bool = DOT;
+    type Units = uint32x4_t;
+    type Floats = float32x4_t;
+
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> uint32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe { vld1q_u32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_some(from: *const u32, n: usize) -> uint32x4_t {
+        // SAFETY: the caller's promise of `n`.
+        unsafe {
+            if n >= LANES {
+                return vld1q_u32(from);
+            }
+            let mut units = [0; LANES];
+            std::ptr::copy_nonoverlapping(from, units.as_mut_ptr(), n);
+            vld1q_u32(units.as_ptr())
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_some(to: *mut u32, units: uint32x4_t, n: usize) {
+        // SAFETY: the caller's promise of `n`.
+        unsafe {
+            if n >= LANES {
+                return vst1q_u32(to, units);
+            }
+            let mut all = [0; LANES];
+            vst1q_u32(all.as_mut_ptr(), units);
+            std::ptr::copy_nonoverlapping(all.as_ptr(), to, n);
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn broadcast(unit: u32) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vdupq_n_u32(unit) }
+    }
+
+    #[inline(always)]
+    unsafe fn interleave(a: uint32x4_t, b: uint32x4_t) -> [uint32x4_t; 2] {
+        // SAFETY: NEON is part of arm64.
+        unsafe { [vzip1q_u32(a, b), vzip2q_u32(a, b)] }
+    }
+
+    #[inline(always)]
+    unsafe fn deinterleave(a: uint32x4_t, b: uint32x4_t) -> [uint32x4_t; 2] {
+        // SAFETY: NEON is part of arm64.
+        unsafe { [vuzp1q_u32(a, b), vuzp2q_u32(a, b)] }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: uint32x4_t, bytes: uint32x4_t, weights: uint32x4_t) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64, and `sdot` exists with `DOT`; it touches no memory.
+        unsafe {
+            if DOT {
+                // Signed times signed: the intrinsic is not stable yet.
+                let bytes = veorq_u32(bytes, vdupq_n_u32(0x8080_8080));
+                let mut sums = sums;
+                asm!(
+                    ".arch_extension dotprod",
+                    "sdot {sums:v}.4s, {bytes:v}.16b, {weights:v}.16b",
+                    sums = inout(vreg) sums,
+                    bytes = in(vreg) bytes,
+                    weights = in(vreg) weights,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+                return sums;
+            }
+            // Bytes 0 and 2, then 1 and 3, in 16 bits each.
+            let low = vdupq_n_u32(0x00ff_00ff);
+            let even = vreinterpretq_s16_u32(vandq_u32(bytes, low));
+            let odd = vreinterpretq_s16_u16(vshrq_n_u16::<8>(vreinterpretq_u16_u32(bytes)));
+            let weights = vreinterpretq_s16_u32(weights);
+            let even_weights = vshrq_n_s16::<8>(vshlq_n_s16::<8>(weights));
+            let odd_weights = vshrq_n_s16::<8>(weights);
+            let first = vmull_s16(vget_low_s16(even), vget_low_s16(even_weights));
+            let first = vmlal_s16(first, vget_low_s16(odd), vget_low_s16(odd_weights));
+            let second = vmull_high_s16(even, even_weights);
+            let second = vmlal_high_s16(second, odd, odd_weights);
+            let products = vpaddq_s32(first, second);
+            vaddq_u32(sums, vreinterpretq_u32_s32(products))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn add_whole(a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vaddq_u32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn to_floats(whole: uint32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vcvtq_f32_s32(vreinterpretq_s32_u32(whole)) }
+    }
+
+    #[inline(always)]
+    unsafe fn byte(units: uint32x4_t, channel: usize) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe {
+            let shifted = vshlq_u32(units, vdupq_n_s32(-8 * channel as i32));
+            vcvtq_f32_u32(vandq_u32(shifted, vdupq_n_u32(0xff)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn to_bytes([a, b, c, d]: [float32x4_t; 4]) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe {
+            let low = vorrq_u32(vcvtnq_u32_f32(a), vshlq_n_u32::<8>(vcvtnq_u32_f32(b)));
+            let [c, d] = [vcvtnq_u32_f32(c), vcvtnq_u32_f32(d)];
+            vorrq_u32(low, vorrq_u32(vshlq_n_u32::<16>(c), vshlq_n_u32::<24>(d)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn floats(units: uint32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vreinterpretq_f32_u32(units) }
+    }
+
+    #[inline(always)]
+    unsafe fn bits(floats: float32x4_t) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vreinterpretq_u32_f32(floats) }
+    }
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vdupq_n_f32(value) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vaddq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vmulq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vfmaq_f32(c, a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vmaxq_f32(a, b) }
+    }
+
+    #[inline(always)]
+    unsafe fn min(a: float32x4_t, b: float32x4_t) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe { vminq_f32(a, b) }
+    }
+}

@@ -1,0 +1,220 @@
+//! The networks' layers as the kernels compute them, read from the ONNX graph.
+//!
+//! Known is the graph of the study's U-Net in sub-pixel form (`models/training/training/graph.py`), in f32
+//! or with QuantizeLinear and DequantizeLinear around each tensor. Anything else is refused with what is
+//! unknown about it, and runs in tract as it is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tract_onnx::pb::{GraphProto, NodeProto};
+
+use super::kernels::volume::Steps;
+use super::kernels::{Arithmetic, Kind};
+use super::onnx_graph::{Constant, OnnxGraph, Unknown};
+use super::packing::{Constants, Packing};
+
+/// One convolution, and the tensors it reads: 0 is the packed volume, n what layer n - 1 gives.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    pub(super) name: String,
+    pub(super) kind: Arc<Kind>,
+    pub(super) input: usize,
+    pub(super) skip: Option<usize>,
+}
+
+/// A network: layers in an order in which they can be computed, the logits last.
+#[derive(Debug, Clone)]
+pub(super) struct Layers {
+    /// How a volume becomes bytes; `None` for f32.
+    pub(super) steps: Option<Steps>,
+    pub(super) layers: Vec<Layer>,
+}
+
+impl Layers {
+    pub(super) fn arithmetic(&self) -> Arithmetic {
+        if self.steps.is_some() { Arithmetic::Int8 } else { Arithmetic::Float }
+    }
+
+    /// Reads a graph.
+    ///
+    /// # Errors
+    /// What is unknown about it.
+    pub(super) fn read(graph: &GraphProto) -> Result<Self, Unknown> {
+        let graph = OnnxGraph::new(graph)?;
+        let mut reader = Reader { tensors: HashMap::new(), layers: Vec::new(), steps: None, graph };
+        let head = reader.graph.node(reader.graph.output, "Conv")?;
+        reader.layer(head, None, None)?;
+        Ok(Self { steps: reader.steps, layers: reader.layers })
+    }
+}
+
+struct Reader<'a> {
+    graph: OnnxGraph<'a>,
+    /// Number of each tensor that a layer has read, by the name of what makes it.
+    tensors: HashMap<&'a str, usize>,
+    layers: Vec<Layer>,
+    steps: Option<Steps>,
+}
+
+/// A tensor as a convolution reads it.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    /// What makes it, before it is rounded.
+    made: &'a str,
+    /// Step and zero point of its bytes; `None` for f32.
+    steps: Option<Steps>,
+}
+
+impl<'a> Reader<'a> {
+    fn source(&self, tensor: &'a str) -> Result<Source<'a>, Unknown> {
+        let Some(rounded) = self.graph.find(tensor, "DequantizeLinear") else {
+            return Ok(Source { made: tensor, steps: None });
+        };
+        let bytes = self.graph.node(&rounded.input[0], "QuantizeLinear")?;
+        if rounded.input[1..] != bytes.input[1..] {
+            return Err(format!("`{tensor}` is read in other steps than it is written"));
+        }
+        let step = only(self.graph.floats(&bytes.input[1])?)?;
+        let zero_point = only(self.graph.bytes(&bytes.input[2])?)?;
+        Ok(Source { made: &bytes.input[0], steps: Some(Steps { step, zero_point }) })
+    }
+
+    /// The number of a tensor; reads the layers that make it where nobody did so far.
+    fn tensor(&mut self, source: Source<'a>) -> Result<usize, Unknown> {
+        if let Some(number) = self.tensors.get(source.made) {
+            return Ok(*number);
+        }
+        let number = if source.made == self.graph.input {
+            self.steps = source.steps;
+            0
+        } else if let Some(sum) = self.graph.find(source.made, "Add") {
+            let convolution = self.interleaved(&sum.input[0])?;
+            self.layer(convolution, Some(&sum.input[1]), source.steps)?
+        } else {
+            let rectified = self.graph.node(source.made, "Relu")?;
+            let convolution = self.graph.node(&rectified.input[0], "Conv")?;
+            self.layer(convolution, None, source.steps)?
+        };
+        self.tensors.insert(source.made, number);
+        Ok(number)
+    }
+
+    /// Reads a convolution, what comes before it first; the number of what it gives.
+    fn layer(
+        &mut self,
+        node: &'a NodeProto,
+        skip: Option<&'a str>,
+        output: Option<Steps>,
+    ) -> Result<usize, Unknown> {
+        let source = self.source(&node.input[0])?;
+        let input = self.tensor(source)?;
+        let skip = skip.map(|skip| self.source(skip)).transpose()?;
+        let constants = self.constants(node, source.steps.is_some())?;
+        let steps_in = source.steps.map_or(1.0, |it| it.step);
+        let step = match output {
+            Some(Steps { step, zero_point: 0 }) => step,
+            Some(_) => return Err(format!("`{}` has a zero point", node.name)),
+            None => 1.0,
+        };
+        let packing = Packing {
+            constants: &constants,
+            is_int8: source.steps.is_some(),
+            step_in: steps_in,
+            zero_point: source.steps.map_or(0, |it| it.zero_point),
+            step_out: step,
+            step_skip: skip.and_then(|it| it.steps).map_or(1.0, |it| it.step),
+        };
+        let skip = skip.map(|skip| self.tensor(skip)).transpose()?;
+        let kind = Arc::new(packing.kind(node, skip.is_some())?);
+        self.layers.push(Layer { name: node.name.clone(), kind, input, skip });
+        Ok(self.layers.len())
+    }
+
+    fn constants(&self, node: &NodeProto, is_int8: bool) -> Result<Constants, Unknown> {
+        let Constant { values: biases, .. } = self.graph.floats(&node.input[2])?;
+        let (Constant { shape, values }, scales) = if is_int8 {
+            let weight = self.graph.node(&node.input[1], "DequantizeLinear")?;
+            let Constant { shape, values } = self.graph.signed_bytes(&weight.input[0])?;
+            let zero_points = self.graph.signed_bytes(&weight.input[2])?;
+            if zero_points.values.iter().any(|&it| it != 0) {
+                return Err(format!("weights of `{}` have a zero point", node.name));
+            }
+            let values = values.into_iter().map(f32::from).collect();
+            (Constant { shape, values }, self.graph.floats(&weight.input[1])?.values)
+        } else {
+            (self.graph.floats(&node.input[1])?, vec![1.0; biases.len()])
+        };
+        let shape: [usize; 5] =
+            shape.try_into().map_err(|_| format!("weights of `{}` are not 5D", node.name))?;
+        if [biases.len(), scales.len()] != [shape[0]; 2] {
+            return Err(format!("`{}` has a bias or scale too few", node.name));
+        }
+        Ok(Constants { shape, weights: values, scales, biases })
+    }
+
+    /// The convolution whose phases a chain of Slice, Unsqueeze, Concat and Reshape puts in order.
+    fn interleaved(&self, tensor: &'a str) -> Result<&'a NodeProto, Unknown> {
+        let reshape = self.graph.node(tensor, "Reshape")?;
+        let mut leaves = vec![reshape.input[0].as_str()];
+        for axis in [3, 5, 7] {
+            let mut next = Vec::new();
+            for leaf in leaves {
+                let joined = self.graph.node(leaf, "Concat")?;
+                let [first, second] = joined.input.as_slice() else {
+                    return Err(format!("`{leaf}` does not join two"));
+                };
+                if joined.attribute.iter().all(|it| it.name != "axis" || it.i != axis) {
+                    return Err(format!("`{leaf}` is not joined along axis {axis}"));
+                }
+                next.extend([first.as_str(), second.as_str()]);
+            }
+            leaves = next;
+        }
+        let mut found: Option<&str> = None;
+        let repeats = leaves[..4] == leaves[4..];
+        for (place, leaf) in leaves.iter().enumerate() {
+            let open = self.graph.node(leaf, "Unsqueeze")?;
+            let cut = self.graph.node(&open.input[0], "Slice")?;
+            let axes = [self.graph.integers(&open.input[1])?, self.graph.integers(&cut.input[3])?];
+            let known = axes[0].values == [3, 5, 7] && axes[1].values == [1, 2, 3, 4];
+            if !known || *found.get_or_insert(&cut.input[0]) != cut.input[0] {
+                return Err(format!("`{leaf}` is cut otherwise"));
+            }
+            self.check_cut(cut, place, repeats)?;
+        }
+        let rectified = self.graph.node(found.unwrap_or_default(), "Relu")?;
+        self.graph.node(&rectified.input[0], "Conv")
+    }
+
+    /// Refuses a slice that is not the phase of a place, `4 slice + 2 row + column`.
+    fn check_cut(&self, cut: &NodeProto, place: usize, repeats: bool) -> Result<(), Unknown> {
+        let [starts, ends] = [&cut.input[1], &cut.input[2]]
+            .map(|name| self.graph.integers(name).map(|it| it.values));
+        let (starts, ends) = (starts?, ends?);
+        let [slice, row, column] = [place / 4, place / 2 % 2, place % 2];
+        let slice = if repeats { 0 } else { slice };
+        let phase = (4 * slice + 2 * row + column) as i64;
+        let bits = [slice, row, column].map(|bit| bit as i64);
+        let first = starts.first().copied().unwrap_or_default();
+        let n_channels = ends.first().copied().unwrap_or_default() - first;
+        let ends_fit = ends.iter().skip(1).zip(bits).enumerate().all(|(axis, (&end, bit))| {
+            let whole = bit == 1 || (axis == 0 && repeats);
+            if whole { end > i64::from(i32::MAX) / 2 } else { end == -1 }
+        });
+        let fits = starts.len() == 4
+            && ends.len() == 4
+            && n_channels > 0
+            && first == phase * n_channels
+            && starts[1..] == bits
+            && ends_fit;
+        if fits { Ok(()) } else { Err(format!("`{}` is not phase {phase}", cut.name)) }
+    }
+}
+
+fn only<T: Copy>(constant: Constant<T>) -> Result<T, Unknown> {
+    match constant.values.as_slice() {
+        [value] => Ok(*value),
+        _ => Err("a step for each channel of a tensor".to_owned()),
+    }
+}
