@@ -3,18 +3,21 @@
 OUTCOMES are the `outcomes.jsonl` that `parotidd evaluate` wrote of calibration cohorts: never of
 cases that a network was trained on, never of those that the rule will be measured on. Those of an
 earlier state of the networks may stand beside them: what it outlined falsely is an example too, and
-a good network gives too few. Patients are known by their name in all of them. Writes
+a good network gives too few. For the same reason `--false-too` takes outcomes of training
+patients: only what was outlined falsely is learnt from, and none of it counts in the figures or
+the operating point. Patients are known by their name in all of them. Writes
 `DIR/decision.toml` (gamma 5), `DIR/gamma/<gamma>.toml` for a sweep, and `DIR/gamma.csv` with the
 out-of-fold figures of each gamma.
 
 Candidates are judged by an RBF support vector machine on features scaled to 0..1. The operating
-point is the decision value that keeps the wanted specificity out of fold; what it costs in
-sensitivity is in the table.
+point is the decision value that keeps the wanted specificity out of fold, or a higher one that
+gives up next to no mass; what it costs in sensitivity is in the table.
 """
 
 import argparse
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +53,8 @@ TRUE_SHARE_MIN = 0.3
 TARGET_OVERLAP_MAX = 0.25
 """A real gland more inside a radiotherapy target may be ill: no example of a false candidate."""
 VOXELS_MIN = 500
+GIVEN_UP_MAX = 0.005
+"""Share of the outlined masses that the operating point may give up for what looks like none."""
 N_FOLDS = 10
 PENALTY = 10.0
 DIGITS = 5
@@ -57,12 +62,11 @@ DIGITS = 5
 
 @dataclass
 class Candidates:
-    """All candidates that may be learnt from, and which gland each is of."""
+    """All candidates that may be learnt from."""
 
     features: np.ndarray
     true: np.ndarray
     voxels: np.ndarray
-    gland: np.ndarray
     patient: np.ndarray
 
 
@@ -83,39 +87,47 @@ class Glands:
         return np.array([max(of_gland, default=0.0) for of_gland in each])
 
 
-def read(paths: list[Path]) -> tuple[Candidates, Glands]:
-    """Every gland that says something, and its candidates."""
-    rows, glands = [], Glands(np.array([]), [], [])
-    has_mass = []
+def _glands(paths: list[Path]) -> Iterator[tuple[str, dict]]:
+    """Patient and outcome of every gland that was found and whose truth is certain."""
     for path in paths:
         for line in path.read_text(encoding="utf-8").splitlines():
             case = json.loads(line)
             for gland in case["glands"]:
                 mass = gland["mass"]
                 certain = mass is not None or gland["target_overlap"] <= TARGET_OVERLAP_MAX
-                if gland["found_center_mm"] is None or not certain:
-                    continue
-                number = len(has_mass)
-                has_mass.append(mass is not None)
-                glands.n_true.append(float(mass["voxels"]) if mass else 0.0)
-                glands.outlined.append([])
-                for candidate in gland["candidates"]:
-                    voxels, true_voxels = candidate["voxels"], candidate["true_voxels"]
-                    # What is not outlined has no truth of its own beside a mass.
-                    if 10 ** candidate["features"][0] < WEIGHT_MIN or (mass and not voxels):
-                        continue
-                    true = bool(voxels) and true_voxels >= TRUE_SHARE_MIN * voxels
-                    glands.outlined[-1].append((len(rows), voxels, true_voxels))
-                    rows.append((candidate["features"], true, voxels, number, case["patient"]))
+                if gland["found_center_mm"] is not None and certain:
+                    yield case["patient"], gland
+
+
+def read(paths: list[Path], false_too: list[Path] = ()) -> tuple[Candidates, Glands]:
+    """Every gland that says something, its candidates, and the false ones of `false_too`."""
+    rows, glands = [], Glands(np.array([]), [], [])
+    has_mass = []
+    for patient, gland in _glands(paths):
+        mass = gland["mass"]
+        has_mass.append(mass is not None)
+        glands.n_true.append(float(mass["voxels"]) if mass else 0.0)
+        glands.outlined.append([])
+        for candidate in gland["candidates"]:
+            voxels, true_voxels = candidate["voxels"], candidate["true_voxels"]
+            # What is not outlined has no truth of its own beside a mass.
+            if 10 ** candidate["features"][0] < WEIGHT_MIN or (mass and not voxels):
+                continue
+            true = bool(voxels) and true_voxels >= TRUE_SHARE_MIN * voxels
+            glands.outlined[-1].append((len(rows), voxels, true_voxels))
+            rows.append((candidate["features"], true, voxels, patient))
+    for patient, gland in _glands(false_too):
+        for candidate in gland["candidates"] if gland["mass"] is None else ():
+            if 10 ** candidate["features"][0] >= WEIGHT_MIN:
+                rows.append((candidate["features"], False, candidate["voxels"], patient))
     glands.has_mass = np.array(has_mass)
-    features, true, voxels, number, patient = (list(column) for column in zip(*rows, strict=True))
+    features, true, voxels, patient = (list(column) for column in zip(*rows, strict=True))
     names = {name: n for n, name in enumerate(dict.fromkeys(patient))}
     return (
         Candidates(
             np.array(features),
             np.array(true),
             np.array(voxels),
-            np.array(number),
             np.array([names[name] for name in patient]),
         ),
         glands,
@@ -179,8 +191,16 @@ def gland_figures(values: np.ndarray, glands: Glands, cut: float) -> dict[str, f
     }
 
 
-def operating_point(values: np.ndarray, glands: Glands, specificity: float) -> float:
-    """The lowest decision value that keeps the specificity: of those the most sensitive one."""
+def operating_point(
+    candidates: Candidates, values: np.ndarray, glands: Glands, specificity: float
+) -> float:
+    """The lowest decision value that keeps the specificity, or one that costs hardly a mass.
+
+    A good network gives so few false candidates that size alone may keep the specificity; what no
+    mass looks like is refused all the same.
+    """
+    masses = values[candidates.true & (candidates.voxels >= VOXELS_MIN)]
+    hardly_a_mass = float(np.quantile(masses, GIVEN_UP_MAX))
     worst = []
     for has_mass, outlined in zip(glands.has_mass, glands.outlined, strict=True):
         if not has_mass:
@@ -191,10 +211,10 @@ def operating_point(values: np.ndarray, glands: Glands, specificity: float) -> f
     allowed = int(np.floor((1.0 - specificity) * len(worst) + 1e-9))
     highest_refused = worst[min(allowed, len(worst) - 1)]
     if not np.isfinite(highest_refused):
-        # The size threshold alone keeps it: halfway down to what the machine calls false.
-        return -1.0
+        return hardly_a_mass
     above = worst[worst > highest_refused]
-    return float((highest_refused + above.min()) / 2.0) if above.size else highest_refused + 0.05
+    keeps = float((highest_refused + above.min()) / 2.0) if above.size else highest_refused + 0.05
+    return max(keeps, hardly_a_mass)
 
 
 def write_policy(
@@ -234,7 +254,7 @@ def fit(candidates: Candidates, glands: Glands, gamma: float, options) -> dict[s
     """Out-of-fold figures of one gamma, its operating point, and its probabilities."""
     scaled = Scale.of(candidates.features).apply(candidates.features)
     values = out_of_fold(candidates, scaled, gamma)
-    cut = operating_point(values, glands, options.specificity)
+    cut = operating_point(candidates, values, glands, options.specificity)
     odds = LogisticRegression().fit(values[:, None], candidates.true)
     row = {"gamma": gamma, "cut": cut}
     row |= {"slope": float(odds.coef_[0, 0]), "offset": float(odds.intercept_[0])}
@@ -248,10 +268,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outcomes", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--false-too", type=Path, nargs="+", default=[], help="outcomes of training"
+    )
     parser.add_argument("--version", required=True)
     parser.add_argument("--specificity", type=float, default=0.99)
     options = parser.parse_args()
-    candidates, glands = read(options.outcomes)
+    candidates, glands = read(options.outcomes, options.false_too)
     n_true = int(candidates.true.sum())
     print(f"{len(candidates.true)} candidates, {n_true} true, of {len(glands.has_mass)} glands")
     by_size = gland_figures(np.full(len(candidates.true), 1.0), glands, 0.0)
