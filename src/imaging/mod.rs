@@ -12,6 +12,7 @@ pub mod mask;
 pub mod midline;
 pub mod polygon;
 pub mod resample;
+mod separable;
 pub mod volume;
 
 pub use components::{Component, connected_components};

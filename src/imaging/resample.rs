@@ -3,10 +3,14 @@
 use rayon::prelude::*;
 
 use super::geometry::{Geometry, norm};
+use super::separable::{self, Axis};
 use super::volume::{Sample, Volume};
 
 /// Most samples taken for one target voxel along one axis. Five cover 5 mm from 1 mm.
 const SUBSAMPLES_MAX: usize = 5;
+
+/// Source voxels that an axis may stray from its own over the whole target and still be parallel to it.
+const STRAY_MAX: f64 = 1e-3;
 
 /// Samples `source` at the voxels of `target`; `outside` stands where the source has nothing.
 ///
@@ -16,22 +20,99 @@ const SUBSAMPLES_MAX: usize = 5;
 /// affine is used, which is how gantry tilt is undone.
 #[must_use]
 pub fn resample<T: Sample>(source: &Volume<T>, target: &Geometry, outside: f32) -> Volume<f32> {
-    let offsets = subsample_offsets(source.geometry(), target);
-    let [_, n_rows, n_columns] = target.shape();
-    let mut voxels = vec![outside; target.n_voxels()];
-    // A column step is the same everywhere, so positions along a row are sums, not products.
-    let column_step = index_step(source.geometry(), target, 2);
-    #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
-    voxels.par_chunks_mut(n_columns).enumerate().for_each(|(line, out)| {
-        let start = [(line / n_rows) as f64, (line % n_rows) as f64, 0.0];
-        let row_start = source.geometry().to_index(target.to_patient(start));
-        for (column, value) in out.iter_mut().enumerate() {
-            let n = column as f64;
-            let center: [f64; 3] = std::array::from_fn(|a| row_start[a] + n * column_step[a]);
-            *value = mean_at(source, center, &offsets, outside);
-        }
-    });
+    let raster = Raster::new(source.geometry(), target);
+    let voxels = match raster.axes(source.shape(), target.shape()) {
+        Some(axes) => separable::resample(source, &axes, outside),
+        None => raster.resample(source, target, outside),
+    };
     Volume::new(*target, voxels).expect("one value was made for each voxel of the target")
+}
+
+/// Where samples are taken, as source indices.
+struct Raster {
+    /// Of the target's first voxel.
+    start: [f64; 3],
+    /// Of one step along each axis of the target.
+    steps: [[f64; 3]; 3],
+    /// Samples a step.
+    counts: [usize; 3],
+}
+
+impl Raster {
+    fn new(source: &Geometry, target: &Geometry) -> Self {
+        let start = source.to_index(target.to_patient([0.0; 3]));
+        let steps = std::array::from_fn(|axis| {
+            let mut unit = [0.0; 3];
+            unit[axis] = 1.0;
+            let to = source.to_index(target.to_patient(unit));
+            std::array::from_fn(|a| to[a] - start[a])
+        });
+        let counts = steps.map(|step: [f64; 3]| {
+            // The slack keeps 1.0000001 source voxels from doubling the work.
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a small positive number, bounded on the next line"
+            )]
+            let n = (norm(&step) - 0.05).ceil().max(1.0) as usize;
+            n.min(SUBSAMPLES_MAX)
+        });
+        Self { start, steps, counts }
+    }
+
+    /// Each axis by itself; `None` where one is not parallel to its own of the source.
+    #[allow(clippy::cast_precision_loss, reason = "sides are far below 2^52")]
+    fn axes(&self, from: [usize; 3], to: [usize; 3]) -> Option<[Axis; 3]> {
+        let strays = |axis: usize, other: usize| {
+            other != axis && (self.steps[axis][other] * to[axis] as f64).abs() > STRAY_MAX
+        };
+        let parallel = (0..3).all(|axis| !(0..3).any(|other| strays(axis, other)));
+        parallel.then(|| {
+            std::array::from_fn(|a| {
+                Axis::new(from[a], self.start[a], self.steps[a][a], to[a], self.counts[a])
+            })
+        })
+    }
+
+    /// Samples each voxel of the target in all three axes at once.
+    #[allow(clippy::cast_precision_loss, reason = "indices are far below 2^52")]
+    fn resample<T: Sample>(&self, source: &Volume<T>, target: &Geometry, outside: f32) -> Vec<f32> {
+        let offsets = self.offsets();
+        let [_, n_rows, n_columns] = target.shape();
+        let mut voxels = vec![outside; target.n_voxels()];
+        // A column step is the same everywhere, so positions along a row are sums, not products.
+        let column_step = self.steps[2];
+        voxels.par_chunks_mut(n_columns).enumerate().for_each(|(line, out)| {
+            let start = [(line / n_rows) as f64, (line % n_rows) as f64, 0.0];
+            let row_start = source.geometry().to_index(target.to_patient(start));
+            for (column, value) in out.iter_mut().enumerate() {
+                let n = column as f64;
+                let center: [f64; 3] = std::array::from_fn(|a| row_start[a] + n * column_step[a]);
+                *value = mean_at(source, center, &offsets, outside);
+            }
+        });
+        voxels
+    }
+
+    /// Where to sample around a target voxel's centre.
+    fn offsets(&self) -> Vec<[f64; 3]> {
+        let [n_slices, n_rows, n_columns] = self.counts;
+        let mut offsets = Vec::with_capacity(n_slices * n_rows * n_columns);
+        for k in 0..n_slices {
+            for j in 0..n_rows {
+                for i in 0..n_columns {
+                    #[allow(clippy::cast_precision_loss, reason = "at most 5")]
+                    let at: [f64; 3] = std::array::from_fn(|axis| {
+                        (([k, j, i][axis] as f64) + 0.5) / self.counts[axis] as f64 - 0.5
+                    });
+                    offsets.push(std::array::from_fn(|a| {
+                        (0..3).map(|s| at[s] * self.steps[s][a]).sum()
+                    }));
+                }
+            }
+        }
+        offsets
+    }
 }
 
 fn mean_at<T: Sample>(
@@ -50,45 +131,10 @@ fn mean_at<T: Sample>(
     sum / n
 }
 
-/// Change of the source index for one step of the target along `axis`.
-fn index_step(source: &Geometry, target: &Geometry, axis: usize) -> [f64; 3] {
-    let mut unit = [0.0; 3];
-    unit[axis] = 1.0;
-    let [from, to] =
-        [source.to_index(target.to_patient([0.0; 3])), source.to_index(target.to_patient(unit))];
-    std::array::from_fn(|a| to[a] - from[a])
-}
-
-/// Where to sample around a target voxel's centre, as source index offsets.
-fn subsample_offsets(source: &Geometry, target: &Geometry) -> Vec<[f64; 3]> {
-    let steps: [[f64; 3]; 3] = std::array::from_fn(|axis| index_step(source, target, axis));
-    let counts = steps.map(|step| {
-        // The slack keeps 1.0000001 source voxels from doubling the work.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a small positive number, bounded on the next line"
-        )]
-        let n = (norm(&step) - 0.05).ceil().max(1.0) as usize;
-        n.min(SUBSAMPLES_MAX)
-    });
-    let mut offsets = Vec::with_capacity(counts.iter().product());
-    for k in 0..counts[0] {
-        for j in 0..counts[1] {
-            for i in 0..counts[2] {
-                #[allow(clippy::cast_precision_loss, reason = "at most 5")]
-                let at: [f64; 3] = std::array::from_fn(|axis| {
-                    (([k, j, i][axis] as f64) + 0.5) / counts[axis] as f64 - 0.5
-                });
-                offsets.push(std::array::from_fn(|a| (0..3).map(|s| at[s] * steps[s][a]).sum()));
-            }
-        }
-    }
-    offsets
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::imaging::PatientPoint;
 
@@ -126,6 +172,34 @@ mod tests {
             check(steps, [1.0, 1.0, 1.0]);
             check(steps, [2.5, 2.0, -1.5]);
             check(steps, [0.3, 0.3, 0.3]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_axis_after_the_other_is_the_same_as_all_at_once(
+            spacing in prop::array::uniform3(0.3..6.0_f64), flips: [bool; 3],
+            start in prop::array::uniform3(-6.0..6.0_f64), seed: u64,
+        ) {
+            let grid = Geometry::axis_aligned(PatientPoint::default(), [1.0, 0.5, 0.7], [9, 11, 13]);
+            let noise = |n: usize| {
+                (seed ^ n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as f32 / 2.0_f32.powi(54)
+            };
+            let source = Volume::new(grid.unwrap(), (0..9 * 11 * 13).map(noise).collect()).unwrap();
+            let steps = std::array::from_fn(|axis| {
+                // Patient axes are x, y, z, grid axes slice, row, column.
+                let mut step = [0.0; 3];
+                step[2 - axis] = spacing[axis] * if flips[axis] { -1.0 } else { 1.0 };
+                step
+            });
+            let target = Geometry::new(start.into(), steps, [4, 5, 6]).unwrap();
+            let raster = Raster::new(source.geometry(), &target);
+            let axes = raster.axes(source.shape(), target.shape()).expect("parallel axes");
+            let found = separable::resample(&source, &axes, -1000.0);
+            let expected = raster.resample(&source, &target, -1000.0);
+            for (a, b) in found.iter().zip(&expected) {
+                prop_assert!((a - b).abs() < 0.02, "{a} for {b}");
+            }
         }
     }
 
