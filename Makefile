@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow check deny prerequisites peers train help clean
+.PHONY: demo run test test-slow bench-inference check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -20,6 +20,14 @@ test: prerequisites peers ## every test that CI runs
 
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
+
+# onnxruntime in an environment of its own; models/training's, which has it, where that is there.
+BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
+bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio NAME VALUE
+	@test -x $(BENCH_PYTHON) || { python3 -m venv target/bench-venv && \
+	  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+	$(CARGO) bench --locked --bench inference --no-run
+	$(BENCH_PYTHON) tests/bench/inference.py "$$(ls -t target/release/deps/inference-* | grep -v '\.d$$' | head -1)" --threads 1 2
 
 check: prerequisites ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check
