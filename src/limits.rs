@@ -93,6 +93,8 @@ const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
 pub const MODEL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Plans kept a network, one for each input shape; each takes some 50 MB.
 pub const MODEL_PLANS_MAX: usize = 2;
+/// Sets of buffers that a plan keeps for its next inputs: both glands are segmented side by side.
+pub const MODEL_SCRATCH_MAX: usize = 2;
 /// Deepest nesting of sequences in a header. An enhanced CT needs 4; a parser recurses on each.
 pub const SEQUENCE_DEPTH_MAX: usize = 32;
 /// Most bytes of the header elements that are kept: an enhanced CT of 4096 frames needs 8 MiB.

@@ -17,7 +17,6 @@ use super::packing::{Constants, Packing};
 /// One convolution, and the tensors it reads: 0 is the packed volume, n what layer n - 1 gives.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
-    pub(super) name: String,
     pub(super) kind: Arc<Kind>,
     pub(super) input: usize,
     pub(super) skip: Option<usize>,
@@ -127,7 +126,7 @@ impl<'a> Reader<'a> {
         };
         let skip = skip.map(|skip| self.tensor(skip)).transpose()?;
         let kind = Arc::new(packing.kind(node, skip.is_some())?);
-        self.layers.push(Layer { name: node.name.clone(), kind, input, skip });
+        self.layers.push(Layer { kind, input, skip });
         Ok(self.layers.len())
     }
 

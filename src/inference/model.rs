@@ -17,7 +17,7 @@ use super::input::SIDE_MULTIPLE;
 use super::kernels::InstructionSet;
 use super::layers::Layers;
 use super::manifest::ModelManifest;
-use super::op;
+use super::op::{self, tensor_shape};
 use crate::error::{Dispose, Disposition};
 use crate::limits::{MODEL_BYTES_MAX, MODEL_PLANS_MAX};
 
@@ -259,10 +259,6 @@ fn sha256(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-fn tensor_shape([slices, rows, columns]: [usize; 3]) -> [usize; 5] {
-    [1, 1, slices, rows, columns]
 }
 
 fn read_layers(mut onnx: &[u8]) -> Result<Layers, String> {
