@@ -86,7 +86,7 @@ def comparison(groups: dict) -> list[tuple[str, str]]:
     first, second = (f"{median:.3f}" for median in dice["medians"])
     power = dice["power"]
     seen = f"power to see {power['difference']:g}: {100.0 * power['power']:.0f} %"
-    value = f"{first} against {second}: p = {dice['test']['p']:.2f}; {seen}"
+    value = f"{first} against {second}: p = {dice['test']['p']:.3f}; {seen}"
     return [(f"Dice, {groups['what']} {' against '.join(groups['groups'])}", value)]
 
 
