@@ -58,8 +58,8 @@ fn table(found: &[WholeVolumeOutcome], name: &str, [crop_mib, whole_mib]: [i64; 
     format!(
         "{name}: {} cases with a mass, medians. {NOT_FOR_DIAGNOSTIC_USE}.\n\n\
          | way | Dice | time a case | peak memory of the process | voxels |\n|---|---|---|---|---|\n\
-         | localizer and two crops | {:.3} | {crop_s:.1} s | {crop_mib} MiB | 0.8 million |\n\
-         | whole body, both sides | {:.3} | {whole_s:.1} s | {whole_mib} MiB | 2 x {voxels:.1} million |\n",
+         | localizer and two crops | {:.3} | {crop_s:.2} s | {crop_mib} MiB | 0.8 million |\n\
+         | whole body, both sides | {:.3} | {whole_s:.2} s | {whole_mib} MiB | 2 x {voxels:.1} million |\n",
         found.len(),
         dice[0],
         dice[1],
