@@ -7,7 +7,6 @@ where it stopped.
 """
 
 import argparse
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 from . import validate
 from .checkpoint import exported
 from .data import Case, read_indices
+from .journal import write_table
 from .tasks import TASKS
 from .train import predictor, spread
 
@@ -72,10 +72,7 @@ def main() -> None:
             figures = validate.measure(task, members, predictor(network))
             rows.append({"variant": variant, "cohort": source, "steps": run["step"]} | figures)
             print(rows[-1], flush=True)
-    with (options.work / "ablation.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(options.work / "ablation.csv", rows)
 
 
 if __name__ == "__main__":

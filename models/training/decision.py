@@ -15,7 +15,6 @@ gives up next to no mass; what it costs in sensitivity is in the table.
 """
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 from sklearn.svm import SVC
 
+from .journal import write_table
 from .manifest import table
 
 GAMMA = 5.0
@@ -290,10 +290,7 @@ def main() -> None:
         if gamma == GAMMA:
             path = options.out / "decision.toml"
             write_policy(path, options.version, gamma, candidates, scale, row)
-    with (options.out / "gamma.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(table_rows[0]))
-        writer.writeheader()
-        writer.writerows(table_rows)
+    write_table(options.out / "gamma.csv", table_rows)
 
 
 if __name__ == "__main__":

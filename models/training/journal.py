@@ -27,6 +27,14 @@ class Journal:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
+def write_table(path: Path, rows: list[dict]) -> None:
+    """A CSV file of rows with the same columns."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def draw(losses: Journal, figures: Journal, metrics: tuple[str, ...], path: Path) -> None:
     """Loss and metrics over steps."""
     import matplotlib
