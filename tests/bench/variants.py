@@ -9,8 +9,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-FAR = 2**31 - 1
-
 
 class Rewriter:
     """Nodes and constants of one variant."""

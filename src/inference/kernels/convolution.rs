@@ -72,6 +72,7 @@ impl Convolution {
         };
         let weights_fit = self.kind.weights().iter().all(|weights| {
             weights.n_groups == from.n_groups
+                && !weights.terms.is_empty()
                 && weights.units.len() == weights.terms.len() * weights.quad()
                 && weights.taps.iter().flatten().all(|step| (-1..=1).contains(step))
         });
@@ -94,12 +95,12 @@ type Part<'a> = (&'a Weights, Vec<isize>);
 
 /// Tensors of one convolution that is being computed.
 pub(super) struct Work<'a> {
-    pub(super) convolution: &'a Convolution,
+    convolution: &'a Convolution,
     /// One of each phase.
-    pub(super) parts: Vec<Part<'a>>,
-    pub(super) input: *const u32,
-    pub(super) skip: *const u32,
-    pub(super) output: *mut u32,
+    parts: Vec<Part<'a>>,
+    input: *const u32,
+    skip: *const u32,
+    output: *mut u32,
 }
 
 // SAFETY: threads compute slices of their own and share only what is read.

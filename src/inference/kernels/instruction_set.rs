@@ -56,7 +56,7 @@ impl InstructionSet {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn exists(self) -> bool {
+    pub(super) fn exists(self) -> bool {
         let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
         match self {
             Self::Avx512 => {
@@ -72,7 +72,7 @@ impl InstructionSet {
     }
 
     #[cfg(target_arch = "aarch64")]
-    fn exists(self) -> bool {
+    pub(super) fn exists(self) -> bool {
         match self {
             Self::Avx512 | Self::Avx2Vnni | Self::Avx2 => false,
             Self::NeonDot => is_aarch64_feature_detected!("dotprod"),
@@ -81,7 +81,7 @@ impl InstructionSet {
     }
 
     #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    fn exists(self) -> bool {
+    pub(super) fn exists(self) -> bool {
         self == Self::Portable
     }
 

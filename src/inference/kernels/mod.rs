@@ -49,7 +49,7 @@ use rayon::prelude::*;
 /// left as it is.
 ///
 /// # Panics
-/// When a tensor does not have the size that the convolution says.
+/// When a tensor does not have the size that the convolution says, or this machine lacks the set.
 pub fn compute(
     set: InstructionSet,
     arithmetic: Arithmetic,
@@ -58,10 +58,11 @@ pub fn compute(
     skip: &[u32],
     output: &mut [u32],
 ) {
+    assert!(set.exists(), "this machine has no {set:?}");
     convolution.check(arithmetic, input.len(), skip.len(), output.len());
     let work = Work::new(convolution, input.as_ptr(), skip.as_ptr(), output.as_mut_ptr());
     (0..work.n_slices()).into_par_iter().for_each(|slice| {
-        // SAFETY: sizes were checked, the set is one that this machine has, each slice comes once.
+        // SAFETY: sizes and the set were checked, each slice comes once.
         unsafe { set.slice(arithmetic, &work, slice) };
     });
 }
