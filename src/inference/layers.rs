@@ -44,7 +44,21 @@ impl Layers {
         let mut reader = Reader { tensors: HashMap::new(), layers: Vec::new(), steps: None, graph };
         let head = reader.graph.node(reader.graph.output, "Conv")?;
         reader.layer(head, None, None)?;
-        Ok(Self { steps: reader.steps, layers: reader.layers })
+        let layers = Self { steps: reader.steps, layers: reader.layers };
+        layers.check_skips()?;
+        Ok(layers)
+    }
+
+    /// Refuses a tensor that is read again after it was added to: sums are added in its place.
+    fn check_skips(&self) -> Result<(), Unknown> {
+        for (number, layer) in self.layers.iter().enumerate() {
+            let Some(skip) = layer.skip else { continue };
+            let mut later = self.layers[number + 1..].iter();
+            if layer.input == skip || later.any(|it| it.input == skip || it.skip == Some(skip)) {
+                return Err(format!("what layer {skip} gives is read again after layer {number}"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -277,9 +277,9 @@ fn plan_as_it_is(mut onnx: &[u8], shape: [usize; 3]) -> TractResult<Plan> {
 
 fn infer(plan: &Plan, values: &[f32], shape: [usize; 3]) -> TractResult<Vec<f32>> {
     let input = Tensor::from_shape(&tensor_shape(shape), values)?;
-    let outputs = plan.run(tvec!(input.into()))?;
-    let logits = outputs[0].to_plain_array_view::<f32>()?;
-    Ok(logits.iter().copied().collect())
+    let mut outputs = plan.run(tvec!(input.into()))?;
+    let logits = outputs.remove(0).into_tensor().into_plain_array::<f32>()?;
+    Ok(logits.into_raw_vec_and_offset().0)
 }
 
 #[cfg(test)]
@@ -321,6 +321,28 @@ mod tests {
                 assert!(mean < 5e-3 * peak, "{stage} {set:?}: {mean} of {peak} on average");
                 assert_eq!(first.get_or_insert_with(|| found.clone()), &found, "{set:?}");
             }
+        }
+    }
+
+    #[test]
+    fn answers_are_the_same_on_any_number_of_threads_and_each_time() {
+        let manifest = include_str!("../../models/localizer.toml");
+        let onnx = include_bytes!("../../models/localizer.onnx").as_slice();
+        let model = Model::from_bytes("localizer", manifest, onnx.into()).unwrap();
+        let shape = [48, 16, 32];
+        let values = volume(shape);
+        let expected = model.logits(&values, shape).unwrap();
+        for n_threads in [1, 2, 5] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| {
+                for _ in 0..3 {
+                    assert_eq!(
+                        model.logits(&values, shape).unwrap(),
+                        expected,
+                        "{n_threads} threads"
+                    );
+                }
+            });
         }
     }
 }

@@ -10,7 +10,7 @@ use tract_onnx::tract_hir::internal::*;
 
 use super::input::SIDE_MULTIPLE;
 use super::kernels::volume::{Steps, pack_bytes, pack_floats};
-use super::kernels::{self, Arithmetic, Blocks, Convolution, InstructionSet, Kind};
+use super::kernels::{Blocks, Convolution, InstructionSet, Program, Step};
 use super::layers::Layers;
 use crate::limits::MODEL_SCRATCH_MAX;
 
@@ -47,126 +47,49 @@ struct Plan {
     shape: [usize; 3],
     volume: Blocks,
     steps: Option<Steps>,
-    arithmetic: Arithmetic,
     set: InstructionSet,
-    /// The logits last.
-    convolutions: Vec<Planned>,
-    /// Shape of each buffer; the volume's is the first.
-    buffers: Vec<Blocks>,
-    /// Sets of buffers that nobody computes with.
+    program: Program,
+    /// Sets of tensors that nobody computes with.
     idle: Mutex<Vec<Vec<Vec<u32>>>>,
-}
-
-/// One convolution, and which buffers it reads and writes.
-#[derive(Debug)]
-struct Planned {
-    convolution: Convolution,
-    input: usize,
-    skip: Option<usize>,
-    /// `None` for the logits.
-    output: Option<usize>,
 }
 
 impl Plan {
     fn new(layers: &Layers, shape: [usize; 3], set: InstructionSet) -> Self {
-        let arithmetic = layers.arithmetic();
         let volume = Blocks { n_groups: 1, shape };
-        let mut plan = Self {
-            shape,
-            volume,
-            steps: layers.steps,
-            arithmetic,
-            set,
-            convolutions: Vec::new(),
-            buffers: vec![volume],
-            idle: Mutex::default(),
-        };
-        // The buffer of each tensor: 0 is the volume, n what layer n - 1 gives.
-        let mut places = vec![0];
-        for (number, layer) in layers.layers.iter().enumerate() {
-            let input = plan.buffers[places[layer.input]];
-            let output = output_blocks(&layer.kind, input, arithmetic);
-            let place = if matches!(*layer.kind, Kind::Logits { .. }) {
-                None
-            } else {
-                let is_needed = |tensor: usize| {
-                    let mut later = layers.layers[number..].iter();
-                    later.any(|it| it.input == tensor || it.skip == Some(tensor))
-                };
-                let in_use: Vec<usize> =
-                    (0..places.len()).filter(|n| is_needed(*n)).map(|n| places[n]).collect();
-                Some(plan.buffer(output, &in_use))
-            };
-            plan.convolutions.push(Planned {
-                convolution: Convolution { kind: Arc::clone(&layer.kind), input, output },
-                input: places[layer.input],
-                skip: layer.skip.map(|skip| places[skip]),
-                output: place,
-            });
-            places.extend(place);
+        // Number and shape of each tensor: the volume, then what each layer gives.
+        let mut tensors = vec![(0, volume)];
+        let mut n_tensors = 1;
+        let mut steps = Vec::new();
+        for layer in &layers.layers {
+            let (input, blocks) = tensors[layer.input];
+            let convolution =
+                Convolution::new(Arc::clone(&layer.kind), layers.arithmetic(), blocks);
+            // Sums are added where the skip is.
+            let output = layer.skip.map_or(n_tensors, |skip| tensors[skip].0);
+            n_tensors = n_tensors.max(output + 1);
+            tensors.push((output, convolution.output()));
+            steps.push(Step { convolution, input, output });
         }
-        plan
-    }
-
-    /// A buffer of a shape that is not in use. Buffers of one shape have the same border, so a tensor may
-    /// follow another one.
-    fn buffer(&mut self, blocks: Blocks, in_use: &[usize]) -> usize {
-        let is_free = |at: &usize| self.buffers[*at] == blocks && !in_use.contains(at);
-        (1..self.buffers.len()).find(is_free).unwrap_or_else(|| {
-            self.buffers.push(blocks);
-            self.buffers.len() - 1
-        })
+        let program = Program::new(steps);
+        Self { shape, volume, steps: layers.steps, set, program, idle: Mutex::default() }
     }
 
     /// Logits of a volume.
     fn run(&self, values: &[f32]) -> Vec<f32> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut buffers = idle.unwrap_or_else(|| {
-            // Borders are 0 and stay so: kernels write voxels alone.
-            self.buffers.iter().map(|blocks| vec![0; blocks.n_units()]).collect()
-        });
+        // Borders are 0 and stay so: kernels write voxels alone.
+        let mut tensors = idle.unwrap_or_else(|| self.program.tensors());
         match self.steps {
-            Some(steps) => pack_bytes(values, &self.volume, steps, &mut buffers[0]),
-            None => pack_floats(values, &self.volume, &mut buffers[0]),
+            Some(steps) => pack_bytes(values, &self.volume, steps, &mut tensors[0]),
+            None => pack_floats(values, &self.volume, &mut tensors[0]),
         }
-        let mut logits = vec![0_u32; values.len()];
-        for planned in &self.convolutions {
-            let mut taken = planned.output.map(|at| std::mem::take(&mut buffers[at]));
-            kernels::compute(
-                self.set,
-                self.arithmetic,
-                &planned.convolution,
-                &buffers[planned.input],
-                planned.skip.map_or(&[], |skip| &buffers[skip]),
-                taken.as_mut().unwrap_or(&mut logits),
-            );
-            if let (Some(at), Some(taken)) = (planned.output, taken) {
-                buffers[at] = taken;
-            }
-        }
+        self.program.run(self.set, &mut tensors);
+        let logits = tensors.last().map(|it| it.iter().map(|bits| f32::from_bits(*bits)).collect());
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MODEL_SCRATCH_MAX {
-            idle.push(buffers);
+            idle.push(tensors);
         }
-        logits.into_iter().map(f32::from_bits).collect()
-    }
-}
-
-fn output_blocks(kind: &Kind, input: Blocks, arithmetic: Arithmetic) -> Blocks {
-    let units = match arithmetic {
-        Arithmetic::Int8 => 1,
-        Arithmetic::Float => 4,
-    };
-    match kind {
-        Kind::Plain { weights, stride } => Blocks {
-            n_groups: weights.terms.len() * units,
-            shape: input.shape.map(|side| side.div_ceil(*stride)),
-        },
-        Kind::Upsampled { phases } => Blocks {
-            n_groups: phases[0].terms.len() * units,
-            shape: input.shape.map(|side| 2 * side),
-        },
-        Kind::Logits { .. } => Blocks { n_groups: 1, shape: input.shape },
+        logits.unwrap_or_default()
     }
 }
 
@@ -184,7 +107,7 @@ impl Op for Network {
     }
 
     fn info(&self) -> TractResult<Vec<String>> {
-        Ok(vec![format!("{:?}, {:?}", self.0.set, self.0.arithmetic)])
+        Ok(vec![format!("{:?}", self.0.set)])
     }
 
     op_as_typed_op!();
@@ -195,7 +118,8 @@ impl EvalOp for Network {
 
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let logits = self.0.run(inputs[0].try_as_plain_ram()?.as_slice()?);
-        Ok(tvec!(Tensor::from_shape(&tensor_shape(self.0.shape), &logits)?.into_tvalue()))
+        let logits = tract_ndarray::Array::from_shape_vec(tensor_shape(self.0.shape), logits)?;
+        Ok(tvec!(logits.into_tvalue()))
     }
 }
 

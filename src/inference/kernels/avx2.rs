@@ -2,22 +2,24 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::Vector;
+use super::vector::{LaneRange, Vector};
 
 /// 8 lanes, 16 registers; `VNNI` where the machine has AVX-VNNI.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx2<const VNNI: bool>;
 
-/// All bits of the first `n` of 8 lanes.
+/// All bits of some of 8 lanes.
 ///
 /// # Safety
 /// AVX2.
 #[inline(always)]
-unsafe fn first(n: usize) -> __m256i {
+unsafe fn mask(lanes: LaneRange) -> __m256i {
     // SAFETY: the caller has these instructions.
     unsafe {
-        let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), lanes)
+        let numbers = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        let [first, end] = [lanes.first as i32, (lanes.first + lanes.n) as i32];
+        let is_before_end = _mm256_cmpgt_epi32(_mm256_set1_epi32(end), numbers);
+        _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(first), numbers), is_before_end)
     }
 }
 
@@ -25,9 +27,11 @@ unsafe fn first(n: usize) -> __m256i {
 // AVX-VNNI.
 unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     const N: usize = 8;
+    const QUADS: usize = 1;
     const POSITIONS: usize = 2;
     type Units = __m256i;
     type Floats = __m256;
+    type Factors = *const u32;
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> __m256i {
@@ -36,15 +40,33 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn load_some(from: *const u32, n: usize) -> __m256i {
+    unsafe fn load_lanes(units: __m256i, from: *const u32, lanes: LaneRange) -> __m256i {
         // SAFETY: the caller's promise; lanes without their mask are not read.
-        unsafe { _mm256_maskload_epi32(from.cast(), first(n)) }
+        unsafe {
+            let mask = mask(lanes);
+            let loaded = _mm256_maskload_epi32(from.wrapping_sub(lanes.first).cast(), mask);
+            _mm256_blendv_epi8(units, loaded, mask)
+        }
     }
 
     #[inline(always)]
-    unsafe fn store_some(to: *mut u32, units: __m256i, n: usize) {
+    unsafe fn store_lanes(to: *mut u32, units: __m256i, lanes: LaneRange) {
         // SAFETY: the caller's promise; lanes without their mask are not written.
-        unsafe { _mm256_maskstore_epi32(to.cast(), first(n), units) }
+        unsafe {
+            _mm256_maskstore_epi32(to.wrapping_sub(lanes.first).cast(), mask(lanes), units);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const u32) {
+        // SAFETY: SSE is part of x86-64, and a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(at: *const u32) {
+        // SAFETY: SSE is part of x86-64, and a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]
@@ -80,9 +102,15 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m256i, bytes: __m256i, weights: __m256i) -> __m256i {
-        // SAFETY: the caller has these instructions.
+    unsafe fn factors(from: *const u32) -> *const u32 {
+        from
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: __m256i, bytes: __m256i, factors: *const u32, channel: usize) -> __m256i {
+        // SAFETY: the caller has these instructions, and four weights.
         unsafe {
+            let weights = Self::broadcast(*factors.add(channel));
             if VNNI {
                 return _mm256_dpbusd_avx_epi32(sums, bytes, weights);
             }
@@ -94,6 +122,20 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
             let odd =
                 _mm256_madd_epi16(_mm256_srli_epi16::<8>(bytes), _mm256_srai_epi16::<8>(weights));
             _mm256_add_epi32(_mm256_add_epi32(sums, even), odd)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(
+        sums: __m256,
+        values: __m256,
+        factors: *const u32,
+        channel: usize,
+    ) -> __m256 {
+        // SAFETY: the caller has these instructions, and four weights.
+        unsafe {
+            let factor = Self::floats(Self::broadcast(*factors.add(channel)));
+            _mm256_fmadd_ps(values, factor, sums)
         }
     }
 
@@ -162,12 +204,6 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     unsafe fn multiply(a: __m256, b: __m256) -> __m256 {
         // SAFETY: the caller has these instructions.
         unsafe { _mm256_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(a: __m256, b: __m256, c: __m256) -> __m256 {
-        // SAFETY: the caller has these instructions.
-        unsafe { _mm256_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]

@@ -2,24 +2,26 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::Vector;
+use super::vector::{LaneRange, Vector};
 
 /// 16 lanes, 32 registers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Avx512;
 
-/// Bits of the first `n` of 16 lanes.
+/// Bits of some of 16 lanes.
 #[inline(always)]
-fn first(n: usize) -> __mmask16 {
-    if n >= 16 { u16::MAX } else { (1 << n) - 1 }
+fn mask(lanes: LaneRange) -> __mmask16 {
+    (((1_u32 << lanes.n) - 1) << lanes.first) as u16
 }
 
 // SAFETY: every method touches the units that the trait says; its intrinsics are AVX-512 F, BW and VNNI.
 unsafe impl Vector for Avx512 {
     const N: usize = 16;
-    const POSITIONS: usize = 6;
+    const QUADS: usize = 2;
+    const POSITIONS: usize = 3;
     type Units = __m512i;
     type Floats = __m512;
+    type Factors = *const u32;
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> __m512i {
@@ -28,15 +30,32 @@ unsafe impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_some(from: *const u32, n: usize) -> __m512i {
+    unsafe fn load_lanes(units: __m512i, from: *const u32, lanes: LaneRange) -> __m512i {
         // SAFETY: the caller's promise; lanes without their bit are not read.
-        unsafe { _mm512_maskz_loadu_epi32(first(n), from.cast()) }
+        unsafe {
+            let from = from.wrapping_sub(lanes.first);
+            _mm512_mask_loadu_epi32(units, mask(lanes), from.cast())
+        }
     }
 
     #[inline(always)]
-    unsafe fn store_some(to: *mut u32, units: __m512i, n: usize) {
+    unsafe fn store_lanes(to: *mut u32, units: __m512i, lanes: LaneRange) {
         // SAFETY: the caller's promise; lanes without their bit are not written.
-        unsafe { _mm512_mask_storeu_epi32(to.cast(), first(n), units) }
+        unsafe {
+            _mm512_mask_storeu_epi32(to.wrapping_sub(lanes.first).cast(), mask(lanes), units);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const u32) {
+        // SAFETY: SSE is part of x86-64, and a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(at: *const u32) {
+        // SAFETY: SSE is part of x86-64, and a prefetch never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]
@@ -66,9 +85,28 @@ unsafe impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m512i, bytes: __m512i, weights: __m512i) -> __m512i {
-        // SAFETY: the caller has these instructions.
-        unsafe { _mm512_dpbusd_epi32(sums, bytes, weights) }
+    unsafe fn factors(from: *const u32) -> *const u32 {
+        from
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: __m512i, bytes: __m512i, factors: *const u32, channel: usize) -> __m512i {
+        // SAFETY: the caller has these instructions, and four weights.
+        unsafe { _mm512_dpbusd_epi32(sums, bytes, Self::broadcast(*factors.add(channel))) }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(
+        sums: __m512,
+        values: __m512,
+        factors: *const u32,
+        channel: usize,
+    ) -> __m512 {
+        // SAFETY: the caller has these instructions, and four weights.
+        unsafe {
+            let factor = Self::floats(Self::broadcast(*factors.add(channel)));
+            _mm512_fmadd_ps(values, factor, sums)
+        }
     }
 
     #[inline(always)]
@@ -136,12 +174,6 @@ unsafe impl Vector for Avx512 {
     unsafe fn multiply(a: __m512, b: __m512) -> __m512 {
         // SAFETY: the caller has these instructions.
         unsafe { _mm512_mul_ps(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(a: __m512, b: __m512, c: __m512) -> __m512 {
-        // SAFETY: the caller has these instructions.
-        unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]

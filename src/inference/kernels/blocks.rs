@@ -1,13 +1,14 @@
 //! How tensors lie in memory while a network runs.
 //!
 //! A tensor is `[group][slice][row][column]` of 32-bit units, column fastest, with a border of one unit
-//! around each of the three axes. A unit holds the four neighbouring channels `4 g .. 4 g + 4` of one
+//! around each of the three axes; the one behind a row is also the one before the next. A unit holds the four neighbouring channels `4 g .. 4 g + 4` of one
 //! voxel in 8 bits each, the first in the lowest byte, or one channel in f32. So one unit times four
 //! weights is one step of an integer dot product, neighbouring columns fill a vector, and no kernel
 //! asks where the edge is.
 
-/// Units behind the last one that a kernel may read, or write and leave: a vector of the widest kind
-/// twice, since strided loads take two.
+/// Units behind the last group that a kernel may read: past a short last vector, and past the border below a
+/// slice by one of the short rows that share a vector. The widest vectors have 16 units, strided loads take
+/// two of them.
 pub const SLACK: usize = 64;
 
 /// Sides of a tensor without its border.
@@ -23,7 +24,7 @@ impl Blocks {
     /// Units from one row to the next.
     #[must_use]
     pub fn row(&self) -> usize {
-        self.shape[2] + 2
+        self.shape[2] + 1
     }
 
     /// Units from one slice to the next.
@@ -76,10 +77,7 @@ impl Blocks {
                 let end = slice.len() - row;
                 slice[..row].fill(fill);
                 slice[end..].fill(fill);
-                for row in slice[row..end].chunks_exact_mut(row) {
-                    row[0] = fill;
-                    row[self.shape[2] + 1] = fill;
-                }
+                slice[row..end].iter_mut().step_by(row).for_each(|first| *first = fill);
             }
         }
     }

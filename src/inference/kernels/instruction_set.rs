@@ -2,16 +2,17 @@
 
 #[cfg(target_arch = "aarch64")]
 use std::arch::is_aarch64_feature_detected;
+use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::Avx512;
-use super::convolution::Work;
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::portable::Portable;
 use super::vector::{Float, Int8, Vector};
+use super::work::Work;
 
 /// How channels are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,42 +86,42 @@ impl InstructionSet {
         self == Self::Portable
     }
 
-    /// Computes one slice.
+    /// Computes some quads of a slice.
     ///
     /// # Safety
-    /// This machine has the set, and the promises of [`Work::slice`].
-    pub(super) unsafe fn slice(self, arithmetic: Arithmetic, work: &Work, slice: usize) {
+    /// This machine has the set, and the promises of [`Work::job`].
+    pub(super) unsafe fn job(self, work: &Work, slice: usize, quads: Range<usize>) {
         // SAFETY: the caller's promises.
         unsafe {
             match self {
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx512 => avx512(arithmetic, work, slice),
+                Self::Avx512 => avx512(work, slice, quads),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2Vnni => avx2_vnni(arithmetic, work, slice),
+                Self::Avx2Vnni => avx2_vnni(work, slice, quads),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => avx2(arithmetic, work, slice),
+                Self::Avx2 => avx2(work, slice, quads),
                 #[cfg(target_arch = "aarch64")]
-                Self::NeonDot => neon_dot(arithmetic, work, slice),
+                Self::NeonDot => neon_dot(work, slice, quads),
                 #[cfg(target_arch = "aarch64")]
-                Self::Neon => on::<Neon<false>>(arithmetic, work, slice),
+                Self::Neon => on::<Neon<false>>(work, slice, quads),
                 // Sets of other machines never get here.
-                _ => on::<Portable>(arithmetic, work, slice),
+                _ => on::<Portable>(work, slice, quads),
             }
         }
     }
 }
 
-/// A slice in either arithmetic.
+/// Some quads in either arithmetic.
 ///
 /// # Safety
-/// `V`'s instructions exist, and the promises of [`Work::slice`].
+/// `V`'s instructions exist, and the promises of [`Work::job`].
 #[inline(always)]
-unsafe fn on<V: Vector>(arithmetic: Arithmetic, work: &Work, slice: usize) {
+unsafe fn on<V: Vector>(work: &Work, slice: usize, quads: Range<usize>) {
     // SAFETY: the caller's promises.
     unsafe {
-        match arithmetic {
-            Arithmetic::Int8 => work.slice::<Int8<V>>(slice),
-            Arithmetic::Float => work.slice::<Float<V>>(slice),
+        match work.convolution.arithmetic {
+            Arithmetic::Int8 => work.job::<Int8<V>>(slice, quads),
+            Arithmetic::Float => work.job::<Float<V>>(slice, quads),
         }
     }
 }
@@ -130,9 +131,9 @@ macro_rules! compiled {
     ($arch:literal, $name:ident, $features:literal, $vector:ty) => {
         #[cfg(target_arch = $arch)]
         #[target_feature(enable = $features)]
-        unsafe fn $name(arithmetic: Arithmetic, work: &Work, slice: usize) {
+        unsafe fn $name(work: &Work, slice: usize, quads: Range<usize>) {
             // SAFETY: the caller's promises.
-            unsafe { on::<$vector>(arithmetic, work, slice) }
+            unsafe { on::<$vector>(work, slice, quads) }
         }
     };
 }

@@ -5,9 +5,10 @@
 //! ```
 //!
 //! A tensor lies in memory as [`blocks`] says. [`tile`] keeps the sums of a few vectors of voxels in
-//! registers while it runs over channels and taps; [`convolution`] finishes them (scale, bias, ReLU, skip,
-//! rounding) on their way to memory, so that nothing is written twice. Each is written once over
-//! [`vector::Vector`] and compiled for every instruction set; [`InstructionSet::detect`] picks at run time.
+//! registers while it runs over channels and taps; [`work`] finishes them (scale, bias, ReLU, skip,
+//! rounding) on their way to memory, so that nothing is written twice; [`place`] deals the voxels of a slice
+//! to vectors, and [`program`] runs all layers on all threads. Each is written once over [`vector::Vector`]
+//! and compiled for every instruction set; [`InstructionSet::detect`] picks at run time.
 //!
 //! 8 bits are exact: every instruction set gives the same bytes. This room has the program's only
 //! `unsafe` besides the framebuffer: intrinsics, and pointers that several threads write slices through.
@@ -28,44 +29,21 @@ mod convolution;
 mod instruction_set;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod place;
 mod portable;
+mod program;
 mod tile;
 mod vector;
 pub mod volume;
 mod weights;
+mod work;
 
 pub use blocks::Blocks;
 pub use convolution::{Convolution, Kind};
 pub use instruction_set::{Arithmetic, InstructionSet};
+pub use program::{Program, Step};
 pub use vector::Terms;
 pub use weights::{Tap, Weights};
-
-use convolution::Work;
-use rayon::prelude::*;
-
-/// Computes one convolution on the current rayon pool.
-///
-/// `skip` counts for [`Kind::Upsampled`] alone and then has the output's shape. The output's border is
-/// left as it is.
-///
-/// # Panics
-/// When a tensor does not have the size that the convolution says, or this machine lacks the set.
-pub fn compute(
-    set: InstructionSet,
-    arithmetic: Arithmetic,
-    convolution: &Convolution,
-    input: &[u32],
-    skip: &[u32],
-    output: &mut [u32],
-) {
-    assert!(set.exists(), "this machine has no {set:?}");
-    convolution.check(arithmetic, input.len(), skip.len(), output.len());
-    let work = Work::new(convolution, input.as_ptr(), skip.as_ptr(), output.as_mut_ptr());
-    (0..work.n_slices()).into_par_iter().for_each(|slice| {
-        // SAFETY: sizes and the set were checked, each slice comes once.
-        unsafe { set.slice(arithmetic, &work, slice) };
-    });
-}
 
 #[cfg(test)]
 mod tests;

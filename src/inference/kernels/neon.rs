@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::vector::Vector;
+use super::vector::{LaneRange, Vector};
 
 /// 4 lanes, 32 registers; `DOT` where the machine has `sdot`.
 #[derive(Debug, Clone, Copy)]
@@ -11,14 +11,59 @@ pub(super) struct Neon<const DOT: bool>;
 
 const LANES: usize = 4;
 
+/// One lane in all of them.
+///
+/// # Safety
+/// None: NEON is part of arm64.
+#[inline(always)]
+unsafe fn lane(units: uint32x4_t, lane: usize) -> uint32x4_t {
+    // SAFETY: NEON is part of arm64.
+    unsafe {
+        match lane {
+            0 => vdupq_laneq_u32::<0>(units),
+            1 => vdupq_laneq_u32::<1>(units),
+            2 => vdupq_laneq_u32::<2>(units),
+            _ => vdupq_laneq_u32::<3>(units),
+        }
+    }
+}
+
+/// Adds products of signed bytes and those of one lane of `weights`: the intrinsic is not stable yet.
+///
+/// # Safety
+/// `asimddp`.
+#[inline(always)]
+unsafe fn sdot<const LANE: usize>(
+    sums: uint32x4_t,
+    bytes: uint32x4_t,
+    weights: uint32x4_t,
+) -> uint32x4_t {
+    let mut sums = sums;
+    // SAFETY: the caller's promise; it touches no memory.
+    unsafe {
+        asm!(
+            ".arch_extension dotprod",
+            "sdot {sums:v}.4s, {bytes:v}.16b, {weights:v}.4b[{lane}]",
+            sums = inout(vreg) sums,
+            bytes = in(vreg) bytes,
+            weights = in(vreg) weights,
+            lane = const LANE,
+            options(pure, nomem, nostack, preserves_flags),
+        );
+    }
+    sums
+}
+
 // SAFETY: every method touches the units that the trait says; its intrinsics are NEON's, and with `DOT`
 // that of `asimddp`.
 unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     const N: usize = LANES;
-    const POSITIONS: usize = if DOT { 6 } else { 3 };
+    const QUADS: usize = if DOT { 2 } else { 1 };
+    const POSITIONS: usize = 3;
     const IS_SIGNED: bool = DOT;
     type Units = uint32x4_t;
     type Floats = float32x4_t;
+    type Factors = uint32x4_t;
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> uint32x4_t {
@@ -27,28 +72,49 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     }
 
     #[inline(always)]
-    unsafe fn load_some(from: *const u32, n: usize) -> uint32x4_t {
-        // SAFETY: the caller's promise of `n`.
+    unsafe fn load_lanes(units: uint32x4_t, from: *const u32, lanes: LaneRange) -> uint32x4_t {
+        // SAFETY: the caller's promise.
         unsafe {
-            if n >= LANES {
+            if lanes.n == LANES {
                 return vld1q_u32(from);
             }
-            let mut units = [0; LANES];
-            std::ptr::copy_nonoverlapping(from, units.as_mut_ptr(), n);
-            vld1q_u32(units.as_ptr())
+            let mut all = [0; LANES];
+            vst1q_u32(all.as_mut_ptr(), units);
+            for n in 0..lanes.n {
+                all[lanes.first + n] = *from.add(n);
+            }
+            vld1q_u32(all.as_ptr())
         }
     }
 
     #[inline(always)]
-    unsafe fn store_some(to: *mut u32, units: uint32x4_t, n: usize) {
-        // SAFETY: the caller's promise of `n`.
+    unsafe fn store_lanes(to: *mut u32, units: uint32x4_t, lanes: LaneRange) {
+        // SAFETY: the caller's promise.
         unsafe {
-            if n >= LANES {
+            if lanes.n == LANES {
                 return vst1q_u32(to, units);
             }
             let mut all = [0; LANES];
             vst1q_u32(all.as_mut_ptr(), units);
-            std::ptr::copy_nonoverlapping(all.as_ptr(), to, n);
+            for n in 0..lanes.n {
+                *to.add(n) = all[lanes.first + n];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(at: *const u32) {
+        // SAFETY: a prefetch never faults; the intrinsic is not stable yet.
+        unsafe {
+            asm!("prfm pstl1keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch_far(at: *const u32) {
+        // SAFETY: as above.
+        unsafe {
+            asm!("prfm pldl2keep, [{at}]", at = in(reg) at, options(readonly, nostack, preserves_flags));
         }
     }
 
@@ -71,28 +137,34 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: uint32x4_t, bytes: uint32x4_t, weights: uint32x4_t) -> uint32x4_t {
-        // SAFETY: NEON is part of arm64, and `sdot` exists with `DOT`; it touches no memory.
+    unsafe fn factors(from: *const u32) -> uint32x4_t {
+        // SAFETY: the caller's promise of four weights.
+        unsafe { vld1q_u32(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(
+        sums: uint32x4_t,
+        bytes: uint32x4_t,
+        factors: uint32x4_t,
+        channel: usize,
+    ) -> uint32x4_t {
+        // SAFETY: NEON is part of arm64, and `sdot` exists with `DOT`.
         unsafe {
             if DOT {
-                // Signed times signed: the intrinsic is not stable yet.
                 let bytes = veorq_u32(bytes, vdupq_n_u32(0x8080_8080));
-                let mut sums = sums;
-                asm!(
-                    ".arch_extension dotprod",
-                    "sdot {sums:v}.4s, {bytes:v}.16b, {weights:v}.16b",
-                    sums = inout(vreg) sums,
-                    bytes = in(vreg) bytes,
-                    weights = in(vreg) weights,
-                    options(pure, nomem, nostack, preserves_flags),
-                );
-                return sums;
+                return match channel {
+                    0 => sdot::<0>(sums, bytes, factors),
+                    1 => sdot::<1>(sums, bytes, factors),
+                    2 => sdot::<2>(sums, bytes, factors),
+                    _ => sdot::<3>(sums, bytes, factors),
+                };
             }
             // Bytes 0 and 2, then 1 and 3, in 16 bits each.
             let low = vdupq_n_u32(0x00ff_00ff);
             let even = vreinterpretq_s16_u32(vandq_u32(bytes, low));
             let odd = vreinterpretq_s16_u16(vshrq_n_u16::<8>(vreinterpretq_u16_u32(bytes)));
-            let weights = vreinterpretq_s16_u32(weights);
+            let weights = vreinterpretq_s16_u32(lane(factors, channel));
             let even_weights = vshrq_n_s16::<8>(vshlq_n_s16::<8>(weights));
             let odd_weights = vshrq_n_s16::<8>(weights);
             let first = vmull_s16(vget_low_s16(even), vget_low_s16(even_weights));
@@ -101,6 +173,25 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
             let second = vmlal_high_s16(second, odd, odd_weights);
             let products = vpaddq_s32(first, second);
             vaddq_u32(sums, vreinterpretq_u32_s32(products))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn multiply_add(
+        sums: float32x4_t,
+        values: float32x4_t,
+        factors: uint32x4_t,
+        channel: usize,
+    ) -> float32x4_t {
+        // SAFETY: NEON is part of arm64.
+        unsafe {
+            let factors = vreinterpretq_f32_u32(factors);
+            match channel {
+                0 => vfmaq_laneq_f32::<0>(sums, values, factors),
+                1 => vfmaq_laneq_f32::<1>(sums, values, factors),
+                2 => vfmaq_laneq_f32::<2>(sums, values, factors),
+                _ => vfmaq_laneq_f32::<3>(sums, values, factors),
+            }
         }
     }
 
@@ -163,12 +254,6 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     unsafe fn multiply(a: float32x4_t, b: float32x4_t) -> float32x4_t {
         // SAFETY: NEON is part of arm64.
         unsafe { vmulq_f32(a, b) }
-    }
-
-    #[inline(always)]
-    unsafe fn multiply_add(a: float32x4_t, b: float32x4_t, c: float32x4_t) -> float32x4_t {
-        // SAFETY: NEON is part of arm64.
-        unsafe { vfmaq_f32(c, a, b) }
     }
 
     #[inline(always)]

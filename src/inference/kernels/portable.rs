@@ -2,7 +2,7 @@
 
 use std::array;
 
-use super::vector::Vector;
+use super::vector::{LaneRange, Vector};
 
 const N: usize = 8;
 
@@ -13,9 +13,11 @@ pub(super) struct Portable;
 // SAFETY: every method touches the units that the trait says, and needs no instruction.
 unsafe impl Vector for Portable {
     const N: usize = N;
+    const QUADS: usize = 1;
     const POSITIONS: usize = 1;
     type Units = [u32; N];
     type Floats = [f32; N];
+    type Factors = [u32; 4];
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> [u32; N] {
@@ -24,18 +26,27 @@ unsafe impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn load_some(from: *const u32, n: usize) -> [u32; N] {
-        // SAFETY: the caller's promise of `n`.
-        array::from_fn(|at| if at < n { unsafe { *from.add(at) } } else { 0 })
+    unsafe fn load_lanes(mut units: [u32; N], from: *const u32, lanes: LaneRange) -> [u32; N] {
+        for (at, unit) in units[lanes.first..][..lanes.n].iter_mut().enumerate() {
+            // SAFETY: the caller's promise of these lanes.
+            *unit = unsafe { *from.add(at) };
+        }
+        units
     }
 
     #[inline(always)]
-    unsafe fn store_some(to: *mut u32, units: [u32; N], n: usize) {
-        for (at, unit) in units.into_iter().enumerate().take(n) {
-            // SAFETY: the caller's promise of `n`.
-            unsafe { *to.add(at) = unit };
+    unsafe fn store_lanes(to: *mut u32, units: [u32; N], lanes: LaneRange) {
+        for (at, unit) in units[lanes.first..][..lanes.n].iter().enumerate() {
+            // SAFETY: the caller's promise of these lanes.
+            unsafe { *to.add(at) = *unit };
         }
     }
+
+    #[inline(always)]
+    fn prefetch(_: *const u32) {}
+
+    #[inline(always)]
+    fn prefetch_far(_: *const u32) {}
 
     #[inline(always)]
     unsafe fn broadcast(unit: u32) -> [u32; N] {
@@ -55,9 +66,16 @@ unsafe impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: [u32; N], bytes: [u32; N], weights: [u32; N]) -> [u32; N] {
+    unsafe fn factors(from: *const u32) -> [u32; 4] {
+        // SAFETY: the caller's promise; an array is as aligned as its `u32`.
+        unsafe { *from.cast() }
+    }
+
+    #[inline(always)]
+    unsafe fn dot(sums: [u32; N], bytes: [u32; N], factors: [u32; 4], channel: usize) -> [u32; N] {
+        let weights = factors[channel].to_le_bytes();
         array::from_fn(|n| {
-            let products = bytes[n].to_le_bytes().into_iter().zip(weights[n].to_le_bytes());
+            let products = bytes[n].to_le_bytes().into_iter().zip(weights);
             let sum = products.fold(sums[n].cast_signed(), |sum, (byte, weight)| {
                 sum + i32::from(byte) * i32::from(weight.cast_signed())
             });
@@ -113,8 +131,13 @@ unsafe impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(a: [f32; N], b: [f32; N], c: [f32; N]) -> [f32; N] {
-        array::from_fn(|n| a[n] * b[n] + c[n])
+    unsafe fn multiply_add(
+        sums: [f32; N],
+        values: [f32; N],
+        factors: [u32; 4],
+        channel: usize,
+    ) -> [f32; N] {
+        array::from_fn(|n| values[n] * f32::from_bits(factors[channel]) + sums[n])
     }
 
     #[inline(always)]

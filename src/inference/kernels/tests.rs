@@ -161,18 +161,32 @@ fn box_taps([z, y, x]: [std::ops::RangeInclusive<isize>; 3]) -> Vec<Tap> {
     .collect()
 }
 
+/// Computes one convolution. The output holds what an upsampled one adds to.
+fn compute(
+    set: InstructionSet,
+    convolution: &Convolution,
+    input: &[u32],
+    output: Vec<u32>,
+) -> Vec<u32> {
+    let step = Step { convolution: convolution.clone(), input: 0, output: 1 };
+    let mut tensors = [input.to_vec(), output];
+    Program::new(vec![step]).run(set, &mut tensors);
+    let [_, output] = tensors;
+    output
+}
+
 /// Runs on every set of this machine and compares each value with what is expected there.
 fn check(
     convolution: &Convolution,
     arithmetic: Arithmetic,
     input: &[u32],
-    skip: &[u32],
+    skip: Option<&[u32]>,
     expected: impl Fn(usize, [usize; 3]) -> f32,
 ) -> Result<(), TestCaseError> {
     for set in InstructionSet::available() {
-        let blocks = &convolution.output;
-        let mut output = vec![0; blocks.n_units()];
-        compute(set, arithmetic, convolution, input, skip, &mut output);
+        let blocks = &convolution.output();
+        let output = skip.map_or_else(|| vec![0; blocks.n_units()], <[u32]>::to_vec);
+        let output = compute(set, convolution, input, output);
         let mut inside = vec![0; output.len()];
         for (group, at) in voxels(blocks) {
             let unit = output[blocks.at(group, at)];
@@ -211,20 +225,15 @@ proptest! {
         flat: bool, stride in 1_usize..=2, seed: u64,
     ) {
         let numbers = &mut Numbers(seed);
-        let shape = shape.map(|side| side * stride);
         let input = Plain::random(numbers, 4 * quads_in, shape, arithmetic == Arithmetic::Int8);
         let slices = if flat { 0..=0 } else { -1..=1 };
         let taps = box_taps([slices, -1..=1, -1..=1]);
         let kernel = Kernel::random(numbers, [4 * quads_out, 4 * quads_in], taps, arithmetic);
-        let convolution = Convolution {
-            kind: Arc::new(Kind::Plain { weights: kernel.packed.clone(), stride }),
-            input: input.blocks(arithmetic),
-            output: Blocks {
-                n_groups: 4 * quads_out / per_unit(arithmetic),
-                shape: shape.map(|side| side / stride),
-            },
-        };
-        check(&convolution, arithmetic, &input.units(arithmetic), &[], |out, at| {
+        let kind = Kind::Plain { weights: kernel.packed.clone(), stride };
+        let convolution = Convolution::new(Arc::new(kind), arithmetic, input.blocks(arithmetic));
+        let halves = shape.map(|side| side.div_ceil(stride));
+        prop_assert_eq!(convolution.output().shape, halves);
+        check(&convolution, arithmetic, &input.units(arithmetic), None, |out, at| {
             kernel.expected(&input, out, at.map(|at| at * stride), None, arithmetic)
         })?;
     }
@@ -250,13 +259,11 @@ proptest! {
             })
             .collect();
         let phases = kernels.iter().map(|kernel| kernel.packed.clone()).collect();
-        let convolution = Convolution {
-            kind: Arc::new(Kind::Upsampled { phases }),
-            input: input.blocks(arithmetic),
-            output: skip.blocks(arithmetic),
-        };
+        let kind = Arc::new(Kind::Upsampled { phases });
+        let convolution = Convolution::new(kind, arithmetic, input.blocks(arithmetic));
+        prop_assert_eq!(convolution.output(), skip.blocks(arithmetic));
         let [input_units, skip_units] = [&input, &skip].map(|it| it.units(arithmetic));
-        check(&convolution, arithmetic, &input_units, &skip_units, |out, at| {
+        check(&convolution, arithmetic, &input_units, Some(&skip_units), |out, at| {
             let [z, y, x] = at.map(|at| at % 2);
             let kernel = &kernels[if flat { 0 } else { 4 * z } + 2 * y + x];
             let skip = skip.get(out, at.map(usize::cast_signed));
@@ -273,14 +280,11 @@ proptest! {
         let kernel = Kernel::random(numbers, [4, 8], vec![[0; 3]], arithmetic);
         let terms = &kernel.packed.terms[0];
         let kind = Kind::Logits { weights: kernel.packed.clone() };
-        let output = Blocks { n_groups: 1, shape };
-        let convolution =
-            Convolution { kind: Arc::new(kind), input: input.blocks(arithmetic), output };
+        let convolution = Convolution::new(Arc::new(kind), arithmetic, input.blocks(arithmetic));
         for set in InstructionSet::available() {
-            let mut logits = vec![0; shape.iter().product()];
             let units = input.units(arithmetic);
-            compute(set, arithmetic, &convolution, &units, &[], &mut logits);
-            for ((_, at), found) in voxels(&output).zip(logits) {
+            let logits = compute(set, &convolution, &units, vec![0; shape.iter().product()]);
+            for ((_, at), found) in voxels(&convolution.output()).zip(logits) {
                 let sum: f32 = (0..8)
                     .map(|n| input.get(n, at.map(usize::cast_signed)) * kernel.values[n])
                     .sum();
@@ -310,14 +314,29 @@ fn a_volume_becomes_bytes_and_their_neighbours() {
     assert_eq!(units[blocks.n_units() - 1], 0);
 }
 
-#[test]
-#[should_panic(expected = "tensors of")]
-fn a_tensor_of_another_size_is_refused() {
+/// One tap of one group to one quad.
+fn smallest(input: Blocks) -> Convolution {
     let terms = Terms { scale: [1.0; 4], bias: [0.0; 4], offset: [0; 4], skip_scale: 1.0 };
     let weights = Weights::pack(1, vec![[0; 3]], vec![terms], |_| 0);
-    let blocks = Blocks { n_groups: 1, shape: [1; 3] };
-    let kind = Arc::new(Kind::Plain { weights, stride: 1 });
-    let convolution = Convolution { kind, input: blocks, output: blocks };
-    let mut output = vec![0; blocks.n_units()];
-    compute(InstructionSet::detect(), Arithmetic::Int8, &convolution, &[0; 7], &[], &mut output);
+    Convolution::new(Arc::new(Kind::Plain { weights, stride: 1 }), Arithmetic::Int8, input)
+}
+
+#[test]
+#[should_panic(expected = "tensors of other sizes")]
+fn a_tensor_of_another_size_is_refused() {
+    let convolution = smallest(Blocks { n_groups: 1, shape: [1; 3] });
+    compute(InstructionSet::detect(), &convolution, &[0; 7], vec![0; 7]);
+}
+
+#[test]
+#[should_panic(expected = "weights of another input")]
+fn weights_for_other_channels_are_refused() {
+    smallest(Blocks { n_groups: 2, shape: [1; 3] });
+}
+
+#[test]
+#[should_panic(expected = "writes the tensor that it reads")]
+fn a_step_in_place_is_refused() {
+    let convolution = smallest(Blocks { n_groups: 1, shape: [1; 3] });
+    let _ = Program::new(vec![Step { convolution, input: 0, output: 0 }]);
 }

@@ -1,44 +1,48 @@
-//! The innermost loop: sums of four output channels at a few places, kept in registers.
+//! The innermost loop: sums of a few output channels at a few places, kept in registers.
 
 use super::vector::{Lanes, Vector};
 
-/// Output channels a tile.
+/// Output channels a quad, which share a vector of weights.
 pub(super) const CHANNELS: usize = 4;
 
-/// Sums of four channels at `P` places, each a vector of voxels.
+/// Sums of `Q` quads of channels at `P` places, each a vector of voxels, as `[place][quad][channel]`.
 ///
-/// `weights` are `[tap][channel]`, a unit each; a tap's voxel lies `taps[tap]` units from its place.
-/// With `EVEN` a place's voxels are every second one of a row.
+/// A quad's weights are `[tap][channel]`, a unit each; a tap's voxel lies `taps[tap]` units from its place.
+/// With `EVEN` a place's voxels are every second one of a row, and `next` units on is what the vector's
+/// second half is made of.
 ///
 /// # Safety
-/// `L`'s instructions exist, every place is good for reading at every tap, a vector of units or with `EVEN`
-/// two, and there are four units of weights a tap.
+/// `L`'s instructions exist, every place is good for reading a vector of units at every tap, and with
+/// `EVEN` another one `next` units on, and there are four units of weights a tap.
 #[inline(always)]
-pub(super) unsafe fn sums<L: Lanes, const P: usize, const EVEN: bool>(
+pub(super) unsafe fn sums<L: Lanes, const Q: usize, const P: usize, const EVEN: bool>(
     places: [*const u32; P],
+    next: usize,
     taps: &[isize],
-    weights: *const u32,
-) -> [[L::Sums; CHANNELS]; P] {
+    mut weights: [*const u32; Q],
+) -> [[[L::Sums; CHANNELS]; Q]; P] {
     // SAFETY: the caller's promises, which are those of each method.
     unsafe {
-        let mut sums = [[L::zero(); CHANNELS]; P];
-        let mut weight = weights;
+        let mut sums = [[[L::zero(); CHANNELS]; Q]; P];
         for &tap in taps {
-            let mut factors = [L::V::broadcast(0); CHANNELS];
-            for (channel, factor) in factors.iter_mut().enumerate() {
-                *factor = L::V::broadcast(*weight.add(channel));
-            }
-            for (sums, place) in sums.iter_mut().zip(places) {
-                let mut units = L::V::load(place.offset(tap));
+            let mut units = [L::V::broadcast(0); P];
+            for (units, place) in units.iter_mut().zip(places) {
+                let from = place.offset(tap);
+                *units = L::V::load(from);
                 if EVEN {
-                    let next = L::V::load(place.offset(tap).add(L::V::N));
-                    [units, _] = L::V::deinterleave(units, next);
-                }
-                for (sum, factor) in sums.iter_mut().zip(factors) {
-                    *sum = L::add_product(*sum, units, factor);
+                    [*units, _] = L::V::deinterleave(*units, L::V::load(from.add(next)));
                 }
             }
-            weight = weight.add(CHANNELS);
+            for (quad, weights) in weights.iter_mut().enumerate() {
+                let factors = L::V::factors(*weights);
+                *weights = weights.add(CHANNELS);
+                for channel in 0..CHANNELS {
+                    for (sums, units) in sums.iter_mut().zip(units) {
+                        let sum = &mut sums[quad][channel];
+                        *sum = L::add_product(*sum, units, factors, channel);
+                    }
+                }
+            }
         }
         sums
     }

@@ -1,5 +1,23 @@
 //! What an instruction set must be able to do for the kernels.
 
+/// Neighbouring lanes of a vector.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LaneRange {
+    pub(super) first: usize,
+    pub(super) n: usize,
+}
+
+impl LaneRange {
+    /// The part within `n_lanes` lanes from `start` on, counted from there.
+    #[inline(always)]
+    pub(super) fn within(self, start: usize, n_lanes: usize) -> Self {
+        let end = start + n_lanes;
+        let first = self.first.clamp(start, end);
+        let n = (self.first + self.n).clamp(first, end) - first;
+        Self { first: first - start, n }
+    }
+}
+
 /// A vector of 32-bit lanes, and what the kernels do with it.
 ///
 /// Everything else is written once over this trait and compiled for each implementation inside a function
@@ -11,7 +29,9 @@
 pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     /// Lanes.
     const N: usize;
-    /// Vectors of output that one tile keeps in registers, four channels each.
+    /// Quads of output channels that one tile keeps in registers where there are as many.
+    const QUADS: usize;
+    /// Vectors of output of each of its channels.
     const POSITIONS: usize;
     /// Whether [`Vector::dot`] takes 128 from each byte first; its sums then lack 128 times the weights.
     const IS_SIGNED: bool = false;
@@ -19,13 +39,19 @@ pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     type Units: Copy;
     /// The same lanes as f32.
     type Floats: Copy;
+    /// A unit of weights for each channel of a quad, as multiplications read them.
+    type Factors: Copy;
 
     /// `N` units.
     unsafe fn load(from: *const u32) -> Self::Units;
-    /// The first `n` units, at most `N`; what the others hold does not matter.
-    unsafe fn load_some(from: *const u32, n: usize) -> Self::Units;
-    /// Writes the first `n` units, at most `N`.
-    unsafe fn store_some(to: *mut u32, units: Self::Units, n: usize);
+    /// `units` with those lanes loaded, the first of which is at `from`.
+    unsafe fn load_lanes(units: Self::Units, from: *const u32, lanes: LaneRange) -> Self::Units;
+    /// Writes those lanes, the first of them to `to`.
+    unsafe fn store_lanes(to: *mut u32, units: Self::Units, lanes: LaneRange);
+    /// Brings what is there nearer, before it is needed; any address will do.
+    fn prefetch(at: *const u32);
+    /// The same for what is needed later: into the second cache.
+    fn prefetch_far(at: *const u32);
     /// One unit in all lanes.
     unsafe fn broadcast(unit: u32) -> Self::Units;
     /// `a0 b0 a1 b1 ..`, in two vectors.
@@ -33,8 +59,22 @@ pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     /// What [`Vector::interleave`] would undo: the even lanes of both, and the odd ones.
     unsafe fn deinterleave(first: Self::Units, second: Self::Units) -> [Self::Units; 2];
 
-    /// Adds four products of unsigned bytes and signed ones to each lane's sum; exact.
-    unsafe fn dot(sums: Self::Units, bytes: Self::Units, weights: Self::Units) -> Self::Units;
+    /// Four units of weights.
+    unsafe fn factors(from: *const u32) -> Self::Factors;
+    /// Adds four products of unsigned bytes and a channel's signed ones to each lane's sum; exact.
+    unsafe fn dot(
+        sums: Self::Units,
+        bytes: Self::Units,
+        factors: Self::Factors,
+        channel: usize,
+    ) -> Self::Units;
+    /// Adds the product with a channel's weight, rounded once or twice.
+    unsafe fn multiply_add(
+        sums: Self::Floats,
+        values: Self::Floats,
+        factors: Self::Factors,
+        channel: usize,
+    ) -> Self::Floats;
     /// Adds whole numbers.
     unsafe fn add_whole(a: Self::Units, b: Self::Units) -> Self::Units;
     /// Whole numbers as f32, rounded to the nearest, halves to even.
@@ -54,8 +94,6 @@ pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     unsafe fn add(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// `a * b`.
     unsafe fn multiply(a: Self::Floats, b: Self::Floats) -> Self::Floats;
-    /// `a * b + c`, rounded once or twice.
-    unsafe fn multiply_add(a: Self::Floats, b: Self::Floats, c: Self::Floats) -> Self::Floats;
     /// The larger one.
     unsafe fn max(a: Self::Floats, b: Self::Floats) -> Self::Floats;
     /// The smaller one.
@@ -76,9 +114,13 @@ pub(super) unsafe trait Lanes: Copy + Send + Sync + 'static {
 
     /// Sums of nothing.
     unsafe fn zero() -> Self::Sums;
-    /// Adds the products of a unit's channels and their weights.
-    unsafe fn add_product(sums: Self::Sums, units: Units<Self>, weights: Units<Self>)
-    -> Self::Sums;
+    /// Adds the products of a unit's channels and their weights for one channel of a quad.
+    unsafe fn add_product(
+        sums: Self::Sums,
+        units: Units<Self>,
+        factors: <Self::V as Vector>::Factors,
+        channel: usize,
+    ) -> Self::Sums;
     /// Four channels' sums scaled, biased, rectified, added to a skip and rounded as the next convolution
     /// reads them, in the first [`Lanes::UNITS`] vectors.
     unsafe fn finish(
@@ -131,9 +173,14 @@ unsafe impl<V: Vector> Lanes for Int8<V> {
     }
 
     #[inline(always)]
-    unsafe fn add_product(sums: V::Units, units: V::Units, weights: V::Units) -> V::Units {
+    unsafe fn add_product(
+        sums: V::Units,
+        units: V::Units,
+        factors: V::Factors,
+        channel: usize,
+    ) -> V::Units {
         // SAFETY: the caller has these instructions.
-        unsafe { V::dot(sums, units, weights) }
+        unsafe { V::dot(sums, units, factors, channel) }
     }
 
     #[inline(always)]
@@ -197,9 +244,14 @@ unsafe impl<V: Vector> Lanes for Float<V> {
     }
 
     #[inline(always)]
-    unsafe fn add_product(sums: V::Floats, units: V::Units, weights: V::Units) -> V::Floats {
+    unsafe fn add_product(
+        sums: V::Floats,
+        units: V::Units,
+        factors: V::Factors,
+        channel: usize,
+    ) -> V::Floats {
         // SAFETY: the caller has these instructions.
-        unsafe { V::multiply_add(V::floats(units), V::floats(weights), sums) }
+        unsafe { V::multiply_add(sums, V::floats(units), factors, channel) }
     }
 
     #[inline(always)]
