@@ -107,10 +107,14 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m256i, bytes: __m256i, factors: *const u32, channel: usize) -> __m256i {
+    unsafe fn dot<const CHANNEL: usize>(
+        sums: __m256i,
+        bytes: __m256i,
+        factors: *const u32,
+    ) -> __m256i {
         // SAFETY: the caller has these instructions, and four weights.
         unsafe {
-            let weights = Self::broadcast(*factors.add(channel));
+            let weights = Self::broadcast(*factors.add(CHANNEL));
             if VNNI {
                 return _mm256_dpbusd_avx_epi32(sums, bytes, weights);
             }
@@ -126,15 +130,14 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(
+    unsafe fn multiply_add<const CHANNEL: usize>(
         sums: __m256,
         values: __m256,
         factors: *const u32,
-        channel: usize,
     ) -> __m256 {
         // SAFETY: the caller has these instructions, and four weights.
         unsafe {
-            let factor = Self::floats(Self::broadcast(*factors.add(channel)));
+            let factor = Self::floats(Self::broadcast(*factors.add(CHANNEL)));
             _mm256_fmadd_ps(values, factor, sums)
         }
     }

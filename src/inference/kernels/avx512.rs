@@ -90,21 +90,24 @@ unsafe impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: __m512i, bytes: __m512i, factors: *const u32, channel: usize) -> __m512i {
+    unsafe fn dot<const CHANNEL: usize>(
+        sums: __m512i,
+        bytes: __m512i,
+        factors: *const u32,
+    ) -> __m512i {
         // SAFETY: the caller has these instructions, and four weights.
-        unsafe { _mm512_dpbusd_epi32(sums, bytes, Self::broadcast(*factors.add(channel))) }
+        unsafe { _mm512_dpbusd_epi32(sums, bytes, Self::broadcast(*factors.add(CHANNEL))) }
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(
+    unsafe fn multiply_add<const CHANNEL: usize>(
         sums: __m512,
         values: __m512,
         factors: *const u32,
-        channel: usize,
     ) -> __m512 {
         // SAFETY: the caller has these instructions, and four weights.
         unsafe {
-            let factor = Self::floats(Self::broadcast(*factors.add(channel)));
+            let factor = Self::floats(Self::broadcast(*factors.add(CHANNEL)));
             _mm512_fmadd_ps(values, factor, sums)
         }
     }

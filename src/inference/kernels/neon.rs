@@ -16,10 +16,10 @@ const LANES: usize = 4;
 /// # Safety
 /// None: NEON is part of arm64.
 #[inline(always)]
-unsafe fn lane(units: uint32x4_t, lane: usize) -> uint32x4_t {
+unsafe fn lane<const LANE: usize>(units: uint32x4_t) -> uint32x4_t {
     // SAFETY: NEON is part of arm64.
     unsafe {
-        match lane {
+        match LANE {
             0 => vdupq_laneq_u32::<0>(units),
             1 => vdupq_laneq_u32::<1>(units),
             2 => vdupq_laneq_u32::<2>(units),
@@ -143,17 +143,16 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     }
 
     #[inline(always)]
-    unsafe fn dot(
+    unsafe fn dot<const CHANNEL: usize>(
         sums: uint32x4_t,
         bytes: uint32x4_t,
         factors: uint32x4_t,
-        channel: usize,
     ) -> uint32x4_t {
         // SAFETY: NEON is part of arm64, and `sdot` exists with `DOT`.
         unsafe {
             if DOT {
                 let bytes = veorq_u32(bytes, vdupq_n_u32(0x8080_8080));
-                return match channel {
+                return match CHANNEL {
                     0 => sdot::<0>(sums, bytes, factors),
                     1 => sdot::<1>(sums, bytes, factors),
                     2 => sdot::<2>(sums, bytes, factors),
@@ -164,7 +163,7 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
             let low = vdupq_n_u32(0x00ff_00ff);
             let even = vreinterpretq_s16_u32(vandq_u32(bytes, low));
             let odd = vreinterpretq_s16_u16(vshrq_n_u16::<8>(vreinterpretq_u16_u32(bytes)));
-            let weights = vreinterpretq_s16_u32(lane(factors, channel));
+            let weights = vreinterpretq_s16_u32(lane::<CHANNEL>(factors));
             let even_weights = vshrq_n_s16::<8>(vshlq_n_s16::<8>(weights));
             let odd_weights = vshrq_n_s16::<8>(weights);
             let first = vmull_s16(vget_low_s16(even), vget_low_s16(even_weights));
@@ -177,16 +176,15 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(
+    unsafe fn multiply_add<const CHANNEL: usize>(
         sums: float32x4_t,
         values: float32x4_t,
         factors: uint32x4_t,
-        channel: usize,
     ) -> float32x4_t {
         // SAFETY: NEON is part of arm64.
         unsafe {
             let factors = vreinterpretq_f32_u32(factors);
-            match channel {
+            match CHANNEL {
                 0 => vfmaq_laneq_f32::<0>(sums, values, factors),
                 1 => vfmaq_laneq_f32::<1>(sums, values, factors),
                 2 => vfmaq_laneq_f32::<2>(sums, values, factors),

@@ -72,8 +72,12 @@ unsafe impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn dot(sums: [u32; N], bytes: [u32; N], factors: [u32; 4], channel: usize) -> [u32; N] {
-        let weights = factors[channel].to_le_bytes();
+    unsafe fn dot<const CHANNEL: usize>(
+        sums: [u32; N],
+        bytes: [u32; N],
+        factors: [u32; 4],
+    ) -> [u32; N] {
+        let weights = factors[CHANNEL].to_le_bytes();
         array::from_fn(|n| {
             let products = bytes[n].to_le_bytes().into_iter().zip(weights);
             let sum = products.fold(sums[n].cast_signed(), |sum, (byte, weight)| {
@@ -131,13 +135,12 @@ unsafe impl Vector for Portable {
     }
 
     #[inline(always)]
-    unsafe fn multiply_add(
+    unsafe fn multiply_add<const CHANNEL: usize>(
         sums: [f32; N],
         values: [f32; N],
         factors: [u32; 4],
-        channel: usize,
     ) -> [f32; N] {
-        array::from_fn(|n| values[n] * f32::from_bits(factors[channel]) + sums[n])
+        array::from_fn(|n| values[n] * f32::from_bits(factors[CHANNEL]) + sums[n])
     }
 
     #[inline(always)]

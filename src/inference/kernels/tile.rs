@@ -1,6 +1,6 @@
 //! The innermost loop: sums of a few output channels at a few places, kept in registers.
 
-use super::vector::{Lanes, Vector};
+use super::vector::{Lanes, Units, Vector};
 
 /// Output channels a quad, which share a vector of weights.
 pub(super) const CHANNELS: usize = 4;
@@ -36,14 +36,31 @@ pub(super) unsafe fn sums<L: Lanes, const Q: usize, const P: usize, const EVEN: 
             for (quad, weights) in weights.iter_mut().enumerate() {
                 let factors = L::V::factors(*weights);
                 *weights = weights.add(CHANNELS);
-                for channel in 0..CHANNELS {
-                    for (sums, units) in sums.iter_mut().zip(units) {
-                        let sum = &mut sums[quad][channel];
-                        *sum = L::add_product(*sum, units, factors, channel);
-                    }
-                }
+                // Written out: an instruction may name its lane of weights, and no compiler unrolls that.
+                channel::<L, Q, P, 0>(&mut sums, quad, units, factors);
+                channel::<L, Q, P, 1>(&mut sums, quad, units, factors);
+                channel::<L, Q, P, 2>(&mut sums, quad, units, factors);
+                channel::<L, Q, P, 3>(&mut sums, quad, units, factors);
             }
         }
         sums
+    }
+}
+
+/// Adds the products of one tap for one channel.
+///
+/// # Safety
+/// `L`'s instructions exist.
+#[inline(always)]
+unsafe fn channel<L: Lanes, const Q: usize, const P: usize, const CHANNEL: usize>(
+    sums: &mut [[[L::Sums; CHANNELS]; Q]; P],
+    quad: usize,
+    units: [Units<L>; P],
+    factors: <L::V as Vector>::Factors,
+) {
+    for (sums, units) in sums.iter_mut().zip(units) {
+        let sum = &mut sums[quad][CHANNEL];
+        // SAFETY: the caller's promise.
+        *sum = unsafe { L::add_product::<CHANNEL>(*sum, units, factors) };
     }
 }

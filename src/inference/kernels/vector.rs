@@ -62,18 +62,16 @@ pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     /// Four units of weights.
     unsafe fn factors(from: *const u32) -> Self::Factors;
     /// Adds four products of unsigned bytes and a channel's signed ones to each lane's sum; exact.
-    unsafe fn dot(
+    unsafe fn dot<const CHANNEL: usize>(
         sums: Self::Units,
         bytes: Self::Units,
         factors: Self::Factors,
-        channel: usize,
     ) -> Self::Units;
     /// Adds the product with a channel's weight, rounded once or twice.
-    unsafe fn multiply_add(
+    unsafe fn multiply_add<const CHANNEL: usize>(
         sums: Self::Floats,
         values: Self::Floats,
         factors: Self::Factors,
-        channel: usize,
     ) -> Self::Floats;
     /// Adds whole numbers.
     unsafe fn add_whole(a: Self::Units, b: Self::Units) -> Self::Units;
@@ -115,11 +113,10 @@ pub(super) unsafe trait Lanes: Copy + Send + Sync + 'static {
     /// Sums of nothing.
     unsafe fn zero() -> Self::Sums;
     /// Adds the products of a unit's channels and their weights for one channel of a quad.
-    unsafe fn add_product(
+    unsafe fn add_product<const CHANNEL: usize>(
         sums: Self::Sums,
         units: Units<Self>,
         factors: <Self::V as Vector>::Factors,
-        channel: usize,
     ) -> Self::Sums;
     /// Four channels' sums scaled, biased, rectified, added to a skip and rounded as the next convolution
     /// reads them, in the first [`Lanes::UNITS`] vectors.
@@ -173,14 +170,13 @@ unsafe impl<V: Vector> Lanes for Int8<V> {
     }
 
     #[inline(always)]
-    unsafe fn add_product(
+    unsafe fn add_product<const CHANNEL: usize>(
         sums: V::Units,
         units: V::Units,
         factors: V::Factors,
-        channel: usize,
     ) -> V::Units {
         // SAFETY: the caller has these instructions.
-        unsafe { V::dot(sums, units, factors, channel) }
+        unsafe { V::dot::<CHANNEL>(sums, units, factors) }
     }
 
     #[inline(always)]
@@ -244,14 +240,13 @@ unsafe impl<V: Vector> Lanes for Float<V> {
     }
 
     #[inline(always)]
-    unsafe fn add_product(
+    unsafe fn add_product<const CHANNEL: usize>(
         sums: V::Floats,
         units: V::Units,
         factors: V::Factors,
-        channel: usize,
     ) -> V::Floats {
         // SAFETY: the caller has these instructions.
-        unsafe { V::multiply_add(sums, V::floats(units), factors, channel) }
+        unsafe { V::multiply_add::<CHANNEL>(sums, V::floats(units), factors) }
     }
 
     #[inline(always)]
