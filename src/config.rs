@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::delivery::{Destination, DestinationError, destination};
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
-use crate::limits::ASSOCIATIONS_MAX;
+use crate::inference::{InstructionSet, NoInstructions};
+use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +51,9 @@ pub enum ConfigError {
         /// What to write.
         hint: &'static str,
     },
+    /// Instructions that the networks cannot run on.
+    #[error("`inference.instruction_set` cannot be used")]
+    Instructions(#[from] NoInstructions),
     /// The destinations.
     #[error("the destinations cannot be used")]
     Destination(#[from] DestinationError),
@@ -75,6 +79,8 @@ pub struct Config {
     pub dicom: DicomConfig,
     /// When a series is stable.
     pub series: SeriesConfig,
+    /// How the networks run.
+    pub inference: InferenceConfig,
     /// The display.
     pub display: DisplayConfig,
     /// Where results go.
@@ -104,6 +110,19 @@ pub struct DicomConfig {
 pub struct SeriesConfig {
     /// Stable at the latest when nothing came for so long, seconds.
     pub quiet_s: u64,
+}
+
+/// How the networks run. Answers are the same in any way.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InferenceConfig {
+    /// Cores that compute; 0 for all of the board's.
+    pub threads: usize,
+    /// Bind each of those threads to a core of its own.
+    pub pin: bool,
+    /// Instructions to run on; the fastest that the machine has where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instruction_set: Option<InstructionSet>,
 }
 
 /// Where the status picture goes.
@@ -143,6 +162,7 @@ impl Default for Config {
             models_dir: None,
             dicom: DicomConfig::default(),
             series: SeriesConfig::default(),
+            inference: InferenceConfig::default(),
             display: DisplayConfig::default(),
             destinations: Vec::new(),
         }
@@ -226,6 +246,8 @@ impl Config {
         )?;
         in_range("dicom.idle_timeout_s", self.dicom.idle_timeout_s, 1..=3600, "1 to 3600")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
+        let most = COMPUTE_THREADS_MAX as u64;
+        in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
         in_range("display.width", u64::from(self.display.width), 160..=4096, "160 to 4096")?;
         in_range("display.height", u64::from(self.display.height), 120..=4096, "120 to 4096")?;
         if self.dicom.listen.is_empty() {
@@ -281,6 +303,8 @@ mod tests {
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
         check("[series]\nquiet_s = 0", "1 to 3600");
+        check("[inference]\nthreads = 1000", "0 to 256");
+        check("[inference]\ninstruction_set = 'mmx'", "avx512");
         check("[[destination]]\nname='a'\nkind='pacs'", "not supported");
     }
 }

@@ -91,6 +91,11 @@ pub const DESTINATIONS_MAX: usize = 32;
 const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
 /// Largest model file or manifest, in bytes. Ours are below 1 MiB.
 pub const MODEL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Most threads that compute, whatever the configuration says.
+pub const COMPUTE_THREADS_MAX: usize = 256;
+/// Threads that receive, send and serve: they wait most of the time, and leave the cores to those that
+/// compute.
+pub const RUNTIME_THREADS: usize = 2;
 /// Plans kept a network, one for each input shape; each takes some 50 MB.
 pub const MODEL_PLANS_MAX: usize = 2;
 /// Sets of buffers that a plan keeps for its next inputs: both glands are segmented side by side.

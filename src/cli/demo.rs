@@ -120,7 +120,7 @@ async fn go_round(
     let (address, mut alerts) = receive_alerts().await?;
     let config = config(out.join("var"), address)?;
     let called = config.dicom.ae_title.clone();
-    let daemon = Daemon::start(config, screener(None)?, clock).await?;
+    let daemon = Daemon::start(config, screener(None, None)?, clock).await?;
     let [at, ..] = daemon.addresses() else { bail!("the daemon listens nowhere") };
     let at = *at;
     let mut status = daemon.status();
@@ -201,7 +201,7 @@ async fn receive_alerts() -> Result<(SocketAddr, mpsc::Receiver<serde_json::Valu
 
 /// Key pictures and outlines, as `parotidd screen --out` makes them.
 fn draw(out: &Path, files: &PhantomFiles, clock: &dyn Clock) -> Result<Vec<PathBuf>> {
-    let screener = screener(None)?;
+    let screener = screener(None, None)?;
     let analysis = Analysis { screener: &screener, clock, on_stage: &|_| {} };
     let images = scan(&files.slices).series.remove(&files.series).unwrap_or_default();
     let identity = series_identity(&files.series, &images);

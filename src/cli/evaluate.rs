@@ -81,7 +81,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         Some(path) => read_policy(path)?,
         None => policy_of(args.models.as_deref())?,
     };
-    let screener = screener_with(args.models.as_deref(), policy.clone())?;
+    let screener = screener_with(args.models.as_deref(), policy.clone(), None)?;
     if let Some(n) = args.whole_volume {
         return compare_whole_volumes(args, &screener, n);
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
-use crate::inference::Models;
+use crate::inference::{InstructionSet, Models};
 use crate::screening::{DecisionPolicy, Screener};
 
 pub mod check_config;
@@ -25,6 +25,9 @@ mod screen_files;
 pub mod self_test;
 pub mod status;
 mod whole_volume;
+
+/// Environment variable with the instructions that the networks run on.
+const INSTRUCTION_SET: &str = "PAROTIDD_INSTRUCTION_SET";
 
 /// The decision policy's file in a models folder.
 const POLICY_FILE: &str = "decision.toml";
@@ -49,7 +52,8 @@ const EXIT_CODES: [(u8, &str); 5] = [
 /// Where the output goes.
 const STREAMS: &str =
     "Standard output carries only the result; progress and logs go to standard error.
-RUST_LOG sets what is logged, for example RUST_LOG=info.";
+RUST_LOG sets what is logged, for example RUST_LOG=info. RAYON_NUM_THREADS sets how many cores compute,
+PAROTIDD_INSTRUCTION_SET on which instructions, for example portable; answers are the same.";
 
 /// What `--help` says below everything else.
 fn after_help() -> String {
@@ -127,9 +131,9 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// Networks and policy from a folder, or the built-in ones.
-fn screener(models_dir: Option<&Path>) -> Result<Screener> {
-    screener_with(models_dir, policy_of(models_dir)?)
+/// Networks and policy from a folder, or the built-in ones, on the configured instructions.
+fn screener(models_dir: Option<&Path>, set: Option<InstructionSet>) -> Result<Screener> {
+    screener_with(models_dir, policy_of(models_dir)?, set)
 }
 
 /// The policy that stands beside the networks, fitted to what they outline; without one the built-in
@@ -148,10 +152,29 @@ fn read_policy(path: &Path) -> Result<DecisionPolicy> {
 }
 
 /// Networks from a folder, or the built-in ones, with a policy.
-fn screener_with(models_dir: Option<&Path>, policy: DecisionPolicy) -> Result<Screener> {
+fn screener_with(
+    models_dir: Option<&Path>,
+    policy: DecisionPolicy,
+    set: Option<InstructionSet>,
+) -> Result<Screener> {
     let models = match models_dir {
         Some(dir) => Models::from_dir(dir)?,
         None => Models::embedded()?,
     };
+    let models = models.with_instruction_set(instruction_set(set)?)?;
     Ok(Screener::new(models, policy))
+}
+
+/// The configured instructions, those of the environment, or the fastest that this machine has.
+fn instruction_set(configured: Option<InstructionSet>) -> Result<InstructionSet> {
+    if let Some(set) = configured {
+        return Ok(set.on_this_machine().map_err(ConfigError::from)?);
+    }
+    match std::env::var(INSTRUCTION_SET) {
+        Ok(name) => name
+            .parse()
+            .and_then(InstructionSet::on_this_machine)
+            .with_context(|| format!("in ${INSTRUCTION_SET}")),
+        Err(_) => Ok(InstructionSet::detect()),
+    }
 }

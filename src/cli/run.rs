@@ -7,11 +7,13 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::screener;
+use super::{instruction_set, screener};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::Daemon;
+use crate::limits::RUNTIME_THREADS;
 use crate::system::board::Board;
+use crate::system::threads;
 
 /// Run the daemon: receive CT over DICOM, screen it, show the state, forward alerts
 ///
@@ -34,8 +36,16 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
     let board = Board::recognise(&Board::built_in(), Path::new("/"));
     tracing::info!(board = board.name, title = board.title, verified = ?board.verified, "board");
-    let screener = screener(config.models_dir.as_deref())?;
+    let n_threads = match config.inference.threads {
+        0 => board.cores.map_or(usize::MAX, |cores| cores as usize),
+        n_threads => n_threads,
+    };
+    let n_threads = threads::start(n_threads, config.inference.pin)?;
+    let set = instruction_set(config.inference.instruction_set)?;
+    tracing::info!(n_threads, is_pinned = config.inference.pin, set = set.name(), "inference");
+    let screener = screener(config.models_dir.as_deref(), Some(set))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
         .enable_all()
         .build()
         .context("could not start the runtime")?;

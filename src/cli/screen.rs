@@ -62,7 +62,7 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
     for file in &unusable {
         eprintln!("{}: {} ({})", file.path.display(), file.reason, file.detail);
     }
-    let screener = screener(args.models.as_deref())?;
+    let screener = screener(args.models.as_deref(), None)?;
     let clock = SystemClock::new();
     let mut n_usable = 0;
     for (uid, images) in series {

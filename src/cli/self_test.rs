@@ -55,7 +55,7 @@ pub fn run(args: &SelfTestArgs) -> Result<ExitCode> {
     let scratch = Scratch::new(&config.data_dir)?;
     let folder = &scratch.folder;
     let mut tally = Tally { n_failed: 0 };
-    let models = screener(config.models_dir.as_deref());
+    let models = screener(config.models_dir.as_deref(), config.inference.instruction_set);
     let screener = tally.note("models", models.map(|screener| (models_line(&screener), screener)));
     let phantom = tally.note("phantom", phantom(&folder.join("phantom")));
     if let (Some(screener), Some(files)) = (&screener, &phantom) {

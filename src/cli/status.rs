@@ -79,7 +79,8 @@ pub fn run(args: &StatusArgs) -> Result<()> {
         );
     }
     let summary = summary::read(&path)?;
-    let models = screener(config.models_dir.as_deref())?.identities();
+    let models =
+        screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
     let report = report(summary, models, config.data_dir);
     let text = match args.format {
         Format::Json => serde_json::to_string(&report)? + "\n",

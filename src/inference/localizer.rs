@@ -1,6 +1,7 @@
 //! Where the parotid glands are: a heatmap over the body.
 
 use super::input::{LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, SIDE_MULTIPLE, normalize};
+use super::kernels::{InstructionSet, NoInstructions};
 use super::manifest::ModelManifest;
 use super::model::{Model, ModelError};
 use crate::imaging::Volume;
@@ -16,6 +17,14 @@ impl Localizer {
     /// When it was made for another.
     pub fn new(model: Model) -> Result<Self, ModelError> {
         Ok(Self(model.check_input(LOCALIZER_SPACING_MM, LOCALIZER_WINDOW_HU, None)?))
+    }
+
+    /// See [`Model::with_instruction_set`].
+    ///
+    /// # Errors
+    /// When this machine does not have the instructions.
+    pub fn with_instruction_set(self, set: InstructionSet) -> Result<Self, NoInstructions> {
+        self.0.with_instruction_set(set).map(Self)
     }
 
     /// What it is.

@@ -21,6 +21,7 @@ pub mod segmenter;
 
 use std::path::Path;
 
+pub use kernels::{InstructionSet, NoInstructions};
 pub use localizer::Localizer;
 pub use manifest::ModelManifest;
 pub use model::{Model, ModelError};
@@ -63,6 +64,19 @@ impl Models {
         Ok(Self {
             localizer: Localizer::new(Model::load(dir, "localizer")?)?,
             segmenter: Segmenter::new(Model::load(dir, "segmenter")?)?,
+        })
+    }
+
+    /// The same on other instructions than the fastest that this machine has; answers in 8 bits are the same
+    /// on all.
+    ///
+    /// # Errors
+    /// When this machine does not have them.
+    pub fn with_instruction_set(self, set: InstructionSet) -> Result<Self, NoInstructions> {
+        let Self { localizer, segmenter } = self;
+        Ok(Self {
+            localizer: localizer.with_instruction_set(set)?,
+            segmenter: segmenter.with_instruction_set(set)?,
         })
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 use super::input::SIDE_MULTIPLE;
-use super::kernels::InstructionSet;
+use super::kernels::{InstructionSet, NoInstructions};
 use super::layers::Layers;
 use super::manifest::ModelManifest;
 use super::op::{self, tensor_shape};
@@ -99,6 +99,8 @@ pub struct Model {
     /// What the kernels compute; `None` for a graph that they do not know, which tract then runs as it
     /// is.
     layers: Option<Layers>,
+    /// What the kernels run on.
+    set: InstructionSet,
     /// Newest last.
     plans: Mutex<VecDeque<([usize; 3], Plan)>>,
 }
@@ -152,7 +154,16 @@ impl Model {
                 None
             }
         };
-        Ok(Self { stage, manifest, onnx, layers, plans: Mutex::default() })
+        let set = InstructionSet::detect();
+        Ok(Self { stage, manifest, onnx, layers, set, plans: Mutex::default() })
+    }
+
+    /// The same on other instructions than the fastest that this machine has.
+    ///
+    /// # Errors
+    /// When this machine does not have them.
+    pub fn with_instruction_set(self, set: InstructionSet) -> Result<Self, NoInstructions> {
+        Ok(Self { set: set.on_this_machine()?, plans: Mutex::default(), ..self })
     }
 
     /// What it is.
@@ -227,8 +238,7 @@ impl Model {
             return Ok(Arc::clone(plan));
         }
         let made = match &self.layers {
-            Some(layers) => op::model(layers, shape, InstructionSet::detect())
-                .and_then(TypedModel::into_runnable),
+            Some(layers) => op::model(layers, shape, self.set).and_then(TypedModel::into_runnable),
             None => plan_as_it_is(&self.onnx, shape),
         };
         let plan = made.map_err(|source| ModelError::Plan {

@@ -4,6 +4,7 @@ use super::input::{
     SEGMENTER_SHAPE, SEGMENTER_SPACING_MM, SEGMENTER_WINDOW_HU, normalize, segmenter_grid,
     segmenter_hu,
 };
+use super::kernels::{InstructionSet, NoInstructions};
 use super::manifest::ModelManifest;
 use super::model::{Model, ModelError};
 use crate::imaging::{Geometry, PatientPoint, Sample, Volume};
@@ -38,6 +39,14 @@ impl Segmenter {
     pub fn new(model: Model) -> Result<Self, ModelError> {
         let shape = Some(SEGMENTER_SHAPE);
         Ok(Self(model.check_input(SEGMENTER_SPACING_MM, SEGMENTER_WINDOW_HU, shape)?))
+    }
+
+    /// See [`Model::with_instruction_set`].
+    ///
+    /// # Errors
+    /// When this machine does not have the instructions.
+    pub fn with_instruction_set(self, set: InstructionSet) -> Result<Self, NoInstructions> {
+        self.0.with_instruction_set(set).map(Self)
     }
 
     /// What it is.

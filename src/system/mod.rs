@@ -1,5 +1,6 @@
-//! The machine around the program: the service manager, its watchdog, and the board.
+//! The machine around the program: the service manager, its watchdog, the board, and the cores.
 
 pub mod board;
 pub mod heartbeat;
 pub mod notify;
+pub mod threads;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use parotidd::inference::InstructionSet;
+
 fn parotidd(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_parotidd")).args(arguments).output().unwrap()
 }
@@ -248,4 +250,33 @@ fn what_cannot_be_screened_ends_with_65_and_leaves_a_report() {
     let names: Vec<_> =
         fs::read_dir(written).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["report.json"]);
+}
+
+#[test]
+fn the_instruction_set_can_be_chosen_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = folder.path().join("scan");
+    let scan = scan.to_str().unwrap();
+    let size = ["--matrix", "128", "--slices", "36", "--spacing", "4"];
+    let phantom = ["phantom", "--seed", "5", "--tumor", "left", "--out", scan];
+    assert!(parotidd(&[&phantom[..], &size].concat()).status.success());
+    let screened = |set: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parotidd"));
+        command.args(["screen", scan, "--format", "json"]).env("PAROTIDD_INSTRUCTION_SET", set);
+        command.output().unwrap()
+    };
+    // Times differ.
+    let report = |output: &Output| {
+        let mut report: serde_json::Value = serde_json::from_str(&stdout(output)).unwrap();
+        report.as_object_mut().unwrap().remove("timing_ms").unwrap();
+        report
+    };
+    // The portable one, slow in a test build, is compared with them layer by layer elsewhere.
+    let sets = InstructionSet::available();
+    let fast = sets.iter().filter(|set| **set != InstructionSet::Portable);
+    let reports: Vec<_> = fast.map(|set| report(&screened(set.name()))).collect();
+    assert!(reports.windows(2).all(|pair| pair[0] == pair[1]), "{sets:?}: {reports:?}");
+    let unknown = screened("mmx");
+    assert!(!unknown.status.success());
+    assert!(stderr(&unknown).contains("use one of avx512"), "{}", stderr(&unknown));
 }

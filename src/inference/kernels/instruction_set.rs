@@ -2,6 +2,9 @@
 
 #[cfg(target_arch = "aarch64")]
 use std::arch::is_aarch64_feature_detected;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
@@ -24,7 +27,8 @@ pub enum Arithmetic {
 }
 
 /// Instructions that the kernels are compiled for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum InstructionSet {
     /// x86-64 with AVX-512 F, BW and VNNI.
     Avx512,
@@ -38,6 +42,50 @@ pub enum InstructionSet {
     Neon,
     /// Any machine: no instructions but the compiler's choice.
     Portable,
+}
+
+/// Why the kernels cannot run on the instructions that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoInstructions {
+    /// Nobody knows them.
+    #[error("there is no instruction set `{name}`; use one of {}", names(&InstructionSet::ALL))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// This machine does not have them.
+    #[error("this machine has no `{name}`; it has {}", names(&InstructionSet::available()))]
+    Missing {
+        /// What was asked for.
+        name: &'static str,
+    },
+}
+
+fn names(sets: &[InstructionSet]) -> String {
+    sets.iter().map(|set| set.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl FromStr for InstructionSet {
+    type Err = NoInstructions;
+
+    fn from_str(name: &str) -> Result<Self, NoInstructions> {
+        let found = Self::ALL.into_iter().find(|set| set.name() == name);
+        found.ok_or_else(|| NoInstructions::Unknown { name: name.to_owned() })
+    }
+}
+
+impl TryFrom<String> for InstructionSet {
+    type Error = NoInstructions;
+
+    fn try_from(name: String) -> Result<Self, NoInstructions> {
+        name.parse()
+    }
+}
+
+impl From<InstructionSet> for String {
+    fn from(set: InstructionSet) -> Self {
+        set.name().to_owned()
+    }
 }
 
 impl InstructionSet {
@@ -54,6 +102,27 @@ impl InstructionSet {
     #[must_use]
     pub fn detect() -> Self {
         Self::ALL.into_iter().find(|set| set.exists()).unwrap_or(Self::Portable)
+    }
+
+    /// Its name in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2Vnni => "avx2_vnni",
+            Self::Avx2 => "avx2",
+            Self::NeonDot => "neon_dot",
+            Self::Neon => "neon",
+            Self::Portable => "portable",
+        }
+    }
+
+    /// Itself, where this machine has it.
+    ///
+    /// # Errors
+    /// Where it has not.
+    pub fn on_this_machine(self) -> Result<Self, NoInstructions> {
+        if self.exists() { Ok(self) } else { Err(NoInstructions::Missing { name: self.name() }) }
     }
 
     #[cfg(target_arch = "x86_64")]

@@ -40,7 +40,7 @@ mod work;
 
 pub use blocks::Blocks;
 pub use convolution::{Convolution, Kind};
-pub use instruction_set::{Arithmetic, InstructionSet};
+pub use instruction_set::{Arithmetic, InstructionSet, NoInstructions};
 pub use program::{Program, Step};
 pub use vector::Terms;
 pub use weights::{Tap, Weights};
