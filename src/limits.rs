@@ -10,8 +10,11 @@ pub const SERIES_INSTANCES_MAX: usize = 4096;
 pub const SERIES_SLICES_MIN: usize = 8;
 /// Most voxels of one source volume: 1.2 GiB in 16 bit, what the 8 GB board can hold beside the rest.
 pub const VOLUME_VOXELS_MAX: usize = 640 * 1024 * 1024;
-/// Most voxels of the localizer's grid; a larger field of view is refused.
-pub const LOCALIZER_VOXELS_MAX: usize = 4 * 1024 * 1024;
+/// Most voxels of the localizer's grid: two metres of the widest bore. A larger field of view is refused.
+pub const LOCALIZER_VOXELS_MAX: usize = 16 * 1024 * 1024;
+/// Most voxels that a network computes at once where it can be cut: its tensors take some 32 bytes a voxel in
+/// 8 bits.
+pub const TILE_VOXELS_MAX: usize = 4 * 1024 * 1024;
 
 /// Largest instance accepted over DICOM, in bytes (a large enhanced CT).
 pub const INSTANCE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -96,7 +99,8 @@ pub const COMPUTE_THREADS_MAX: usize = 256;
 /// Threads that receive, send and serve: they wait most of the time, and leave the cores to those that
 /// compute.
 pub const RUNTIME_THREADS: usize = 2;
-/// Plans kept a network, one for each input shape; each takes some 50 MB.
+/// Plans kept a network, one for each input shape, with tensors of some 32 bytes a voxel for each thread that
+/// asks.
 pub const MODEL_PLANS_MAX: usize = 2;
 /// Sets of buffers that a plan keeps for its next inputs: both glands are segmented side by side.
 pub const MODEL_SCRATCH_MAX: usize = 2;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::kernels::volume::Steps;
-use super::kernels::{Arithmetic, Kind};
+use super::kernels::{Arithmetic, Kind, Weights};
 use super::onnx_graph::{Constant, OnnxGraph, Unknown};
 use super::packing::{Constants, Packing};
 
@@ -33,6 +33,23 @@ pub(super) struct Layers {
 impl Layers {
     pub(super) fn arithmetic(&self) -> Arithmetic {
         if self.steps.is_some() { Arithmetic::Int8 } else { Arithmetic::Float }
+    }
+
+    /// Slices of the volume before and behind its own that a logit depends on.
+    pub(super) fn reach(&self) -> [usize; 2] {
+        // Of each tensor: voxels of the volume a voxel, and how far those that one depends on go from the
+        // first of them.
+        let mut tensors = vec![(1, [0, 0])];
+        for layer in &self.layers {
+            let (scale, reach) = tensors[layer.input];
+            let (scale, mut reach) = reach_of(&layer.kind, scale, reach);
+            if let Some(skip) = layer.skip {
+                let (_, other) = tensors[skip];
+                reach = [0, 1].map(|side| reach[side].max(other[side]));
+            }
+            tensors.push((scale, reach));
+        }
+        tensors.last().map_or([0, 0], |(_, reach)| reach.map(isize::unsigned_abs))
     }
 
     /// Reads a graph.
@@ -59,6 +76,33 @@ impl Layers {
             }
         }
         Ok(())
+    }
+}
+
+/// What [`Layers::reach`] keeps of a tensor, for what a convolution makes of it.
+fn reach_of(kind: &Kind, scale: isize, [before, behind]: [isize; 2]) -> (isize, [isize; 2]) {
+    let ends = |weights: &Weights| {
+        let steps = || weights.taps.iter().map(|tap| tap[0]);
+        [steps().min().unwrap_or(0), steps().max().unwrap_or(0)]
+    };
+    match kind {
+        Kind::Plain { weights, stride } => {
+            let [first, last] = ends(weights);
+            (scale * stride.cast_signed(), [before - first * scale, behind + last * scale])
+        }
+        Kind::Logits { .. } => (scale, [before, behind]),
+        Kind::Upsampled { phases } => {
+            let fine = scale / 2;
+            // The second fine slice of a coarse one begins half of it later.
+            let places = phases.iter().enumerate().flat_map(|(number, weights)| {
+                let starts = if phases.len() == 8 { [number / 4; 2] } else { [0, 1] };
+                starts.map(|start| (start.cast_signed() * fine, ends(weights)))
+            });
+            places.fold((fine, [0, 0]), |(fine, reach), (start, [first, last])| {
+                let of_place = [before - first * scale + start, behind + last * scale - start];
+                (fine, [reach[0].max(of_place[0]), reach[1].max(of_place[1])])
+            })
+        }
     }
 }
 

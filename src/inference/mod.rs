@@ -18,6 +18,7 @@ mod onnx_graph;
 mod op;
 mod packing;
 pub mod segmenter;
+mod tiles;
 
 use std::path::Path;
 

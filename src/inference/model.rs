@@ -1,6 +1,6 @@
 //! One network: its file checked against its manifest, and plans to run it.
 //!
-//! A plan is the network optimized for one input shape. It takes a tenth of a second to make and tens
+//! A plan is the network for one input shape. It takes milliseconds to make and tens
 //! of megabytes to keep, so the last few are kept and older ones make way.
 
 use std::borrow::Cow;
@@ -18,8 +18,9 @@ use super::kernels::{InstructionSet, NoInstructions};
 use super::layers::Layers;
 use super::manifest::ModelManifest;
 use super::op::{self, tensor_shape};
+use super::tiles::{Tile, tiles};
 use crate::error::{Dispose, Disposition};
-use crate::limits::{MODEL_BYTES_MAX, MODEL_PLANS_MAX};
+use crate::limits::{MODEL_BYTES_MAX, MODEL_PLANS_MAX, TILE_VOXELS_MAX};
 
 /// Why a network cannot be used, or did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -203,7 +204,8 @@ impl Model {
 
     /// Logits of one input, both `[slice, row, column]`, column fastest.
     ///
-    /// The same input gives the same bytes, whatever else runs.
+    /// The same input gives the same bytes, whatever else runs. A large one is computed in tiles that overlap
+    /// as far as the network sees, to the same bytes.
     ///
     /// # Errors
     /// When the shape is not one the network takes.
@@ -212,12 +214,40 @@ impl Model {
     /// When there are not as many values as the shape has voxels.
     pub fn logits(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "one value a voxel");
+        match &self.layers {
+            Some(layers) if values.len() > TILE_VOXELS_MAX => {
+                let n_slices = TILE_VOXELS_MAX / (shape[1] * shape[2]);
+                self.tiled(values, shape, &tiles(shape[0], n_slices, layers.reach()))
+            }
+            _ => self.whole(values, shape),
+        }
+    }
+
+    fn whole(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
         let plan = self.plan(shape)?;
         infer(&plan, values, shape).map_err(|source| ModelError::Run {
             stage: self.stage.clone(),
             shape,
             source: source.into(),
         })
+    }
+
+    /// The same logits, of one tile after the other.
+    fn tiled(
+        &self,
+        values: &[f32],
+        [_, n_rows, n_columns]: [usize; 3],
+        tiles: &[Tile],
+    ) -> Result<Vec<f32>, ModelError> {
+        let n_plane = n_rows * n_columns;
+        let mut logits = Vec::with_capacity(values.len());
+        for Tile { core, with_margin } in tiles {
+            let part = &values[with_margin.start * n_plane..with_margin.end * n_plane];
+            let found = self.whole(part, [with_margin.len(), n_rows, n_columns])?;
+            let first = core.start - with_margin.start;
+            logits.extend_from_slice(&found[first * n_plane..(first + core.len()) * n_plane]);
+        }
+        Ok(logits)
     }
 
     /// Probabilities of one input: the logistic function of [`Model::logits`].
@@ -353,6 +383,34 @@ mod tests {
                     );
                 }
             });
+        }
+    }
+
+    #[test]
+    fn tiles_give_what_the_whole_gives() {
+        for (stage, manifest, onnx) in [
+            (
+                "localizer",
+                include_str!("../../models/localizer.toml"),
+                include_bytes!("../../models/localizer.onnx").as_slice(),
+            ),
+            (
+                "segmenter",
+                include_str!("../../models/segmenter.toml"),
+                include_bytes!("../../models/segmenter.onnx").as_slice(),
+            ),
+        ] {
+            let model = Model::from_bytes(stage, manifest, onnx.into()).unwrap();
+            let reach = model.layers.as_ref().unwrap().reach();
+            let shape = [16 * SIDE_MULTIPLE, SIDE_MULTIPLE, SIDE_MULTIPLE];
+            let values = volume(shape);
+            let whole = model.whole(&values, shape).unwrap();
+            let cut = tiles(shape[0], 1, reach);
+            assert!(cut.len() > 2, "{stage} sees {reach:?}: {cut:?}");
+            assert_eq!(model.tiled(&values, shape, &cut).unwrap(), whole, "{stage} {cut:?}");
+            // The margin is needed: with half of it something differs.
+            let short = tiles(shape[0], 1, reach.map(|it| it / 2));
+            assert_ne!(model.tiled(&values, shape, &short).unwrap(), whole, "{stage} {short:?}");
         }
     }
 }

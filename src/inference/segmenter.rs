@@ -80,7 +80,7 @@ impl Segmenter {
     }
 
     /// Probabilities of a mass on any grid of the segmenter's spacing whose sides are multiples of
-    /// [`super::input::SIDE_MULTIPLE`]. Over a whole body that takes gigabytes.
+    /// [`super::input::SIDE_MULTIPLE`].
     ///
     /// # Errors
     /// When the network fails.
