@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow bench-inference check deny prerequisites peers train help clean
+.PHONY: demo run test test-slow cross-test cross-count bench-inference check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -21,13 +21,23 @@ test: prerequisites peers ## every test that CI runs
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
 
+cross-test: prerequisites ## the inference tests on emulated arm64, with dot products of bytes and without
+	tests/cross/test.sh
+
+cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f32
+	@test -x $(BENCH_PYTHON) || { python3 -m venv target/bench-venv && \
+	  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+	PYTHON=$(BENCH_PYTHON) tests/cross/count.sh
+
 # onnxruntime in an environment of its own; models/training's, which has it, where that is there.
 BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
 bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio NAME VALUE
 	@test -x $(BENCH_PYTHON) || { python3 -m venv target/bench-venv && \
 	  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+	$(CARGO) build --locked --release
 	$(CARGO) bench --locked --bench inference --no-run
-	$(BENCH_PYTHON) tests/bench/inference.py "$$(ls -t target/release/deps/inference-* | grep -v '\.d$$' | head -1)" --threads 1 2
+	$(BENCH_PYTHON) tests/bench/inference.py "$$(ls -t target/release/deps/inference-* | grep -v '\.d$$' | head -1)" \
+	  --screen target/release/parotidd --threads 1 2
 
 check: prerequisites ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check

@@ -1,8 +1,8 @@
 //! Runs one network on one input each time a line comes in, and answers with its times: the half of
 //! `make bench-inference` that is ours. `inference.py` runs it and a peer in turn.
 //!
-//! `inference ONNX MANIFEST SLICES ROWS COLUMNS`; `RAYON_NUM_THREADS` says how many threads. Each answer is
-//! `CPU WALL`, seconds; the first line is the instruction set.
+//! `inference THREADS ONNX MANIFEST SLICES ROWS COLUMNS`, each thread bound to a core. Each answer is `CPU WALL`,
+//! seconds; the first line is the instruction set.
 
 #![allow(clippy::print_stdout, reason = "its answers are what it prints")]
 
@@ -12,15 +12,17 @@ use std::time::Instant;
 use nix::time::{ClockId, clock_gettime};
 use parotidd::inference::Model;
 use parotidd::inference::kernels::InstructionSet;
+use parotidd::system::threads;
 use sha2::{Digest, Sha256};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|it| it != "--bench").collect();
-    let [onnx, manifest, sides @ ..] = arguments.as_slice() else {
+    let [n_threads, onnx, manifest, sides @ ..] = arguments.as_slice() else {
         // `cargo bench` alone has nothing to measure against.
         println!("run `make bench-inference`");
         return;
     };
+    threads::start(n_threads.parse().expect("a number of threads"), true).expect("threads");
     let onnx = std::fs::read(onnx).expect("the network's file");
     let manifest = std::fs::read_to_string(manifest).expect("the manifest's file");
     let shape: Vec<usize> = sides.iter().map(|side| side.parse().expect("a side")).collect();
