@@ -197,6 +197,10 @@ impl<'a> Reader<'a> {
             if zero_points.values.iter().any(|&it| it != 0) {
                 return Err(format!("weights of `{}` have a zero point", node.name));
             }
+            // Two products of -128 would not fit the 16 bits that some instructions sum them in.
+            if values.contains(&i8::MIN) {
+                return Err(format!("weights of `{}` go down to -128", node.name));
+            }
             let values = values.into_iter().map(f32::from).collect();
             (Constant { shape, values }, self.graph.floats(&weight.input[1])?.values)
         } else {

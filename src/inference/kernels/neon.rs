@@ -60,7 +60,7 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     const N: usize = LANES;
     const QUADS: usize = if DOT { 2 } else { 1 };
     const POSITIONS: usize = 3;
-    const IS_SIGNED: bool = DOT;
+    const IS_SIGNED: bool = true;
     type Units = uint32x4_t;
     type Floats = float32x4_t;
     type Factors = uint32x4_t;
@@ -150,8 +150,8 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     ) -> uint32x4_t {
         // SAFETY: NEON is part of arm64, and `sdot` exists with `DOT`.
         unsafe {
+            let bytes = veorq_u32(bytes, vdupq_n_u32(0x8080_8080));
             if DOT {
-                let bytes = veorq_u32(bytes, vdupq_n_u32(0x8080_8080));
                 return match CHANNEL {
                     0 => sdot::<0>(sums, bytes, factors),
                     1 => sdot::<1>(sums, bytes, factors),
@@ -159,19 +159,13 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
                     _ => sdot::<3>(sums, bytes, factors),
                 };
             }
-            // Bytes 0 and 2, then 1 and 3, in 16 bits each.
-            let low = vdupq_n_u32(0x00ff_00ff);
-            let even = vreinterpretq_s16_u32(vandq_u32(bytes, low));
-            let odd = vreinterpretq_s16_u16(vshrq_n_u16::<8>(vreinterpretq_u16_u32(bytes)));
-            let weights = vreinterpretq_s16_u32(lane::<CHANNEL>(factors));
-            let even_weights = vshrq_n_s16::<8>(vshlq_n_s16::<8>(weights));
-            let odd_weights = vshrq_n_s16::<8>(weights);
-            let first = vmull_s16(vget_low_s16(even), vget_low_s16(even_weights));
-            let first = vmlal_s16(first, vget_low_s16(odd), vget_low_s16(odd_weights));
-            let second = vmull_high_s16(even, even_weights);
-            let second = vmlal_high_s16(second, odd, odd_weights);
-            let products = vpaddq_s32(first, second);
-            vaddq_u32(sums, vreinterpretq_u32_s32(products))
+            // Two products of signed bytes, at most 128 * 127 each, add up in 16 bits.
+            let bytes = vreinterpretq_s8_u32(bytes);
+            let weights = vreinterpretq_s8_u32(lane::<CHANNEL>(factors));
+            let first = vmull_s8(vget_low_s8(bytes), vget_low_s8(weights));
+            let second = vmull_high_s8(bytes, weights);
+            let pairs = vpaddq_s16(first, second);
+            vreinterpretq_u32_s32(vpadalq_s16(vreinterpretq_s32_u32(sums), pairs))
         }
     }
 
