@@ -21,19 +21,20 @@ test: prerequisites peers ## every test that CI runs
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
 
+# onnxruntime in an environment of its own; models/training's, which has it, where that is there.
+BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
+ONNXRUNTIME = $(BENCH_PYTHON) -c 'import onnx, onnxruntime' 2>/dev/null || { python3 -m venv target/bench-venv && \
+  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+
 cross-test: prerequisites ## the inference tests on emulated arm64, with dot products of bytes and without
 	tests/cross/test.sh
 
 cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f32
-	@test -x $(BENCH_PYTHON) || { python3 -m venv target/bench-venv && \
-	  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+	@$(ONNXRUNTIME)
 	PYTHON=$(BENCH_PYTHON) tests/cross/count.sh
 
-# onnxruntime in an environment of its own; models/training's, which has it, where that is there.
-BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
 bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio NAME VALUE
-	@test -x $(BENCH_PYTHON) || { python3 -m venv target/bench-venv && \
-	  target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+	@$(ONNXRUNTIME)
 	$(CARGO) build --locked --release
 	$(CARGO) bench --locked --bench inference --no-run
 	$(BENCH_PYTHON) tests/bench/inference.py "$$(ls -t target/release/deps/inference-* | grep -v '\.d$$' | head -1)" \
@@ -60,10 +61,11 @@ prerequisites:
 
 # Peers that tests speak with. Tests say so and skip where one is missing.
 peers:
-	@command -v storescu >/dev/null && command -v systemd-analyze >/dev/null || \
+	@command -v storescu >/dev/null && command -v systemd-analyze >/dev/null && python3 -c 'import ensurepip' || \
 	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } && \
-	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q dcmtk dicom3tools systemd; } || \
-	  echo "DCMTK, dicom3tools or systemd-analyze are missing: tests against them will be skipped" >&2
+	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q dcmtk dicom3tools systemd python3-venv; } || \
+	  echo "DCMTK, dicom3tools, systemd-analyze or python3-venv are missing: tests against them will be skipped" >&2
+	@$(ONNXRUNTIME) || echo "onnxruntime cannot be installed: the test against it will be skipped" >&2
 
 clean: ## what demo and cargo made
 	rm -rf demo
