@@ -15,6 +15,7 @@ mod evaluate;
 mod intake;
 mod labels;
 mod onnx;
+mod onnxruntime;
 mod outbox;
 mod pictures;
 mod real_ct;
