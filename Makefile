@@ -1,12 +1,13 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow cross-test cross-count bench-inference check deny prerequisites peers train help clean
+.PHONY: demo run test test-slow bench bench-instructions bench-inference cross-test cross-count check deny prerequisites
+.PHONY: peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: prerequisites ## the whole loop: phantom over DICOM to the daemon, alert caught, picture drawn
 	$(CARGO) build --locked --$(PROFILE)
@@ -20,6 +21,16 @@ test: prerequisites peers ## every test that CI runs
 
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
+
+bench: prerequisites ## layers, networks and images on one thread, peak NAME FRACTION; ONLY=conv for some
+	$(CARGO) bench --locked --bench throughput -- $(ONLY)
+
+COUNT_INSTRUCTIONS = python3 tests/bench/instructions.py \
+  "$$(ls -t target/release/deps/instructions-* | grep -v '\.d$$' | head -1)" tests/bench/instructions.toml
+bench-instructions: prerequisites ## instructions under callgrind against those accepted; ACCEPT=1 takes them
+	@command -v valgrind >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q valgrind; }
+	$(CARGO) bench --locked --bench instructions --no-run
+	$(COUNT_INSTRUCTIONS) $(if $(ACCEPT),--accept)
 
 # onnxruntime in an environment of its own; models/training's, which has it, where that is there.
 BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
