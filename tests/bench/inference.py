@@ -3,8 +3,8 @@
 PROGRAM is what `cargo bench --bench inference --no-run` built. For each network, input and number
 of threads every variant (`variants.py`) runs a few times a round, and ours; `whole_screen` is a
 series from files to outlines (`whole_screen.py`). Prints CPU and wall time, smallest and median,
-and `ratio NAME VALUE`: our smallest time by that of onnxruntime's best variant. That is CPU time of one
-thread, and wall time of several, since threads of onnxruntime that wait take CPU time too.
+and `ratio NAME VALUE`: our smallest time by that of onnxruntime's best variant. That is CPU time
+of one thread, and wall time of several, since threads of onnxruntime that wait take CPU time too.
 """
 
 import argparse
