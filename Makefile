@@ -34,7 +34,7 @@ bench-instructions: prerequisites ## instructions under callgrind against those 
 
 # onnxruntime in an environment of its own; models/training's, which has it, where that is there.
 BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
-ONNXRUNTIME = $(BENCH_PYTHON) -c 'import onnx, onnxruntime' 2>/dev/null || { python3 -m venv target/bench-venv && \
+ONNXRUNTIME = $(BENCH_PYTHON) -c 'import onnx, onnxruntime, pydicom, scipy' 2>/dev/null || { python3 -m venv target/bench-venv && \
   target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
 
 cross-test: prerequisites ## the inference tests on emulated arm64, with dot products of bytes and without

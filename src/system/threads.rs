@@ -39,7 +39,8 @@ pub fn start(n_threads: usize, is_pinned: bool) -> Result<usize, ThreadsError> {
         .thread_name(|number| format!("compute-{number}"));
     if is_pinned {
         pool = pool.start_handler(move |number| {
-            if let Err(error) = bind(cores[number]) {
+            let bound = cores.get(number).map_or(Ok(()), |core| bind(*core));
+            if let Err(error) = bound {
                 tracing::warn!(number, %error, "a thread stays on all cores");
             }
         });

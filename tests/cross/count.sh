@@ -45,8 +45,8 @@ counted() {
   # shellcheck disable=SC2086 # several words
   head -c "$3" /dev/zero | tr '\0' '\n' |
     LD_LIBRARY_PATH=$library_path "$emulator/usr/bin/qemu-aarch64" -cpu "$1" $CROSS_EMULATED \
-      -E RAYON_NUM_THREADS=1 -plugin "$folder/count.so" \
-      "$program" "$folder/$2.onnx" models/segmenter.toml "${shape[@]}" 2>&1 >/dev/null |
+      -plugin "$folder/count.so" \
+      "$program" 1 "$folder/$2.onnx" models/segmenter.toml "${shape[@]}" 2>&1 >/dev/null |
     sed -n 's/^instructions //p' | sort
 }
 

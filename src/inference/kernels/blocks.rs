@@ -1,10 +1,10 @@
 //! How tensors lie in memory while a network runs.
 //!
 //! A tensor is `[group][slice][row][column]` of 32-bit units, column fastest, with a border of one unit
-//! around each of the three axes; the one behind a row is also the one before the next. A unit holds the four neighbouring channels `4 g .. 4 g + 4` of one
-//! voxel in 8 bits each, the first in the lowest byte, or one channel in f32. So one unit times four
-//! weights is one step of an integer dot product, neighbouring columns fill a vector, and no kernel
-//! asks where the edge is.
+//! around each of the three axes; the one behind a row is also the one before the next. A unit holds the
+//! four neighbouring channels `4 g .. 4 g + 4` of one voxel in 8 bits each, the first in the lowest byte, or
+//! one channel in f32. So one unit times four weights is one step of an integer dot product, neighbouring
+//! columns fill a vector, and no kernel asks where the edge is.
 
 /// Units behind the last group that a kernel may read: past a short last vector, and past the border below a
 /// slice by one of the short rows that share a vector. The widest vectors have 16 units, strided loads take

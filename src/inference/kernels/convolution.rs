@@ -1,4 +1,4 @@
-//! What is convolved: shapes and weights that fit each other, and which slices need which.
+//! What is convolved: shapes and weights that fit each other.
 
 use std::sync::Arc;
 
@@ -78,7 +78,8 @@ impl Convolution {
         let kind_fits = match &*kind {
             Kind::Plain { stride, .. } => matches!(stride, 1 | 2),
             Kind::Upsampled { phases } => matches!(phases.len(), 4 | 8),
-            Kind::Logits { .. } => true,
+            // Of several, each would write the same voxels.
+            Kind::Logits { .. } => n_quads == 1,
         };
         assert!(
             kind_fits && n_quads > 0 && !input.shape.contains(&0) && all.iter().all(fits),

@@ -2,10 +2,10 @@
 
 #[cfg(target_arch = "aarch64")]
 use std::arch::is_aarch64_feature_detected;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;

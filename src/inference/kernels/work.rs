@@ -17,7 +17,7 @@ pub(super) struct Work<'a> {
     pub(super) output: *mut u32,
 }
 
-// SAFETY: threads compute slices of their own and share only what is read.
+// SAFETY: threads compute slices and quads of their own and share only what is read.
 unsafe impl Sync for Work<'_> {}
 
 /// Some quads of a slice, dealt to vectors.
