@@ -335,6 +335,15 @@ fn weights_for_other_channels_are_refused() {
 }
 
 #[test]
+#[should_panic(expected = "weights of another input")]
+fn logits_of_several_quads_are_refused() {
+    let terms = Terms { scale: [1.0; 4], bias: [0.0; 4], offset: [0; 4], skip_scale: 1.0 };
+    let weights = Weights::pack(1, vec![[0; 3]], vec![terms; 2], |_| 0);
+    let input = Blocks { n_groups: 1, shape: [1; 3] };
+    let _ = Convolution::new(Arc::new(Kind::Logits { weights }), Arithmetic::Int8, input);
+}
+
+#[test]
 #[should_panic(expected = "writes the tensor that it reads")]
 fn a_step_in_place_is_refused() {
     let convolution = smallest(Blocks { n_groups: 1, shape: [1; 3] });
