@@ -14,6 +14,9 @@ use super::kernels::{Arithmetic, Kind, Weights};
 use super::onnx_graph::{Constant, OnnxGraph, Unknown};
 use super::packing::{Constants, Packing};
 
+/// Work of a layer by that of one whose slices may be computed twice.
+const FEEDER_SHARE: usize = 4;
+
 /// One convolution, and the tensors it reads: 0 is the packed volume, n what layer n - 1 gives.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
@@ -22,7 +25,7 @@ pub(super) struct Layer {
     pub(super) skip: Option<usize>,
 }
 
-/// A network: layers in an order in which they can be computed, the logits last.
+/// A network: layers in an order in which they can be computed; the last one gives the logits.
 #[derive(Debug, Clone)]
 pub(super) struct Layers {
     /// How a volume becomes bytes; `None` for f32.
@@ -52,6 +55,26 @@ impl Layers {
         tensors.last().map_or([0, 0], |(_, reach)| reach.map(isize::unsigned_abs))
     }
 
+    /// Whether what a layer gives is best kept in a ring: the next one alone reads it, and computing some
+    /// slices of it twice, where several threads meet, costs little.
+    pub(super) fn feeds_next(&self, number: usize) -> bool {
+        let tensor = number + 1;
+        let readers = self.layers.iter().filter(|it| it.input == tensor || it.skip == Some(tensor));
+        let [kind, next] = match &self.layers[number..] {
+            [layer, next, ..] if next.input == tensor && readers.count() == 1 => {
+                [&*layer.kind, &*next.kind]
+            }
+            _ => return false,
+        };
+        let (Kind::Plain { weights, .. }, Kind::Plain { weights: of_next, stride: 1 }) =
+            (kind, next)
+        else {
+            return false;
+        };
+        let is_flat = of_next.taps.iter().all(|tap| tap[0] == 0);
+        is_flat || FEEDER_SHARE * weights.units.len() <= of_next.units.len()
+    }
+
     /// Reads a graph.
     ///
     /// # Errors
@@ -59,8 +82,7 @@ impl Layers {
     pub(super) fn read(graph: &GraphProto) -> Result<Self, Unknown> {
         let graph = OnnxGraph::new(graph)?;
         let mut reader = Reader { tensors: HashMap::new(), layers: Vec::new(), steps: None, graph };
-        let head = reader.graph.node(reader.graph.output, "Conv")?;
-        reader.layer(head, None, None)?;
+        reader.head()?;
         let layers = Self { steps: reader.steps, layers: reader.layers };
         layers.check_skips()?;
         Ok(layers)
@@ -90,8 +112,7 @@ fn reach_of(kind: &Kind, scale: isize, [before, behind]: [isize; 2]) -> (isize, 
             let [first, last] = ends(weights);
             (scale * stride.cast_signed(), [before - first * scale, behind + last * scale])
         }
-        Kind::Logits { .. } => (scale, [before, behind]),
-        Kind::Upsampled { phases } => {
+        Kind::Upsampled { phases, .. } => {
             let fine = scale / 2;
             // The second fine slice of a coarse one begins half of it later.
             let places = phases.iter().enumerate().flat_map(|(number, weights)| {
@@ -121,6 +142,20 @@ struct Source<'a> {
     made: &'a str,
     /// Step and zero point of its bytes; `None` for f32.
     steps: Option<Steps>,
+}
+
+impl Source<'_> {
+    /// For a convolution that reads it.
+    fn packing<'b>(&self, constants: &'b Constants, step_out: f32, step_skip: f32) -> Packing<'b> {
+        Packing {
+            constants,
+            is_int8: self.steps.is_some(),
+            step_in: self.steps.map_or(1.0, |it| it.step),
+            zero_point: self.steps.map_or(0, |it| it.zero_point),
+            step_out,
+            step_skip,
+        }
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -168,24 +203,35 @@ impl<'a> Reader<'a> {
         let input = self.tensor(source)?;
         let skip = skip.map(|skip| self.source(skip)).transpose()?;
         let constants = self.constants(node, source.steps.is_some())?;
-        let steps_in = source.steps.map_or(1.0, |it| it.step);
         let step = match output {
             Some(Steps { step, zero_point: 0 }) => step,
             Some(_) => return Err(format!("`{}` has a zero point", node.name)),
             None => 1.0,
         };
-        let packing = Packing {
-            constants: &constants,
-            is_int8: source.steps.is_some(),
-            step_in: steps_in,
-            zero_point: source.steps.map_or(0, |it| it.zero_point),
-            step_out: step,
-            step_skip: skip.and_then(|it| it.steps).map_or(1.0, |it| it.step),
-        };
+        let step_skip = skip.and_then(|it| it.steps).map_or(1.0, |it| it.step);
+        let packing = source.packing(&constants, step, step_skip);
         let skip = skip.map(|skip| self.tensor(skip)).transpose()?;
         let kind = Arc::new(packing.kind(node, skip.is_some())?);
         self.layers.push(Layer { kind, input, skip });
         Ok(self.layers.len())
+    }
+
+    /// Reads the convolution that makes logits, all layers before it, and gives its weights to the last one.
+    fn head(&mut self) -> Result<(), Unknown> {
+        let node = self.graph.node(self.graph.output, "Conv")?;
+        let source = self.source(&node.input[0])?;
+        let number = self.tensor(source)?;
+        let constants = self.constants(node, source.steps.is_some())?;
+        let weights = source.packing(&constants, 1.0, 1.0).logits(node)?;
+        let is_last = number == self.layers.len();
+        let last = self.layers.last_mut().filter(|_| is_last);
+        match last.map(|it| Arc::make_mut(&mut it.kind)) {
+            Some(Kind::Upsampled { phases, logits }) if phases.len() == 8 => {
+                *logits = Some(weights);
+                Ok(())
+            }
+            _ => Err(format!("`{}` follows no upsampling along all axes", node.name)),
+        }
     }
 
     fn constants(&self, node: &NodeProto, is_int8: bool) -> Result<Constants, Unknown> {

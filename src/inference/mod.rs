@@ -17,6 +17,7 @@ pub mod model;
 mod onnx_graph;
 mod op;
 mod packing;
+mod plan;
 pub mod segmenter;
 mod tiles;
 

@@ -68,9 +68,6 @@ impl Packing<'_> {
                 let weights = self.weights(0, n_out, &same_taps(kernel));
                 return Ok(Kind::Plain { weights, stride });
             }
-            ([1, 1, 1], false) if n_out == 1 && stride == 1 => {
-                return Ok(Kind::Logits { weights: self.weights(0, 1, &same_taps(kernel)) });
-            }
             ([2, 2, 2], true) if stride == 1 => &PHASES,
             ([1, 2, 2], true) if stride == 1 => &PHASES[..4],
             _ => return Err(format!("`{}` has a kernel of {kernel:?}", node.name)),
@@ -89,7 +86,21 @@ impl Packing<'_> {
             });
             self.weights(number * n_channels, n_channels, &taps.collect::<Vec<_>>())
         });
-        Ok(Kind::Upsampled { phases: phases.collect() })
+        Ok(Kind::Upsampled { phases: phases.collect(), logits: None })
+    }
+
+    /// The weights that make logits of channels.
+    ///
+    /// # Errors
+    /// When a node does something else.
+    pub(super) fn logits(&self, node: &NodeProto) -> Result<Weights, Unknown> {
+        let [n_out, _, kernel @ ..] = self.constants.shape;
+        let [pads, strides] = ["pads", "strides"].map(|name| attribute(node, name));
+        if [n_out, kernel[0], kernel[1], kernel[2]] != [1; 4] || pads != [0; 6] || strides != [1; 3]
+        {
+            return Err(format!("`{}` makes no logits", node.name));
+        }
+        Ok(self.weights(0, 1, &same_taps(kernel)))
     }
 
     /// Output channels `first..first + n` with the taps that they see.

@@ -20,7 +20,7 @@ pub(crate) const ARITHMETICS: [(&str, Arithmetic); 2] =
 /// Five that between them take most of a network's time, one of each kind and size.
 pub(crate) const LAYERS: [Layer; 5] = [
     Layer { name: "conv_8_8", n_in: 8, n_out: 8, coarseness: 1, form: Form::Cube { stride: 1 } },
-    Layer { name: "up_24_8", n_in: 24, n_out: 8, coarseness: 2, form: Form::Upsampled },
+    Layer { name: "up_24_8_logits", n_in: 24, n_out: 8, coarseness: 2, form: Form::Upsampled },
     Layer { name: "conv_24_24_flat", n_in: 24, n_out: 24, coarseness: 2, form: Form::Flat },
     Layer {
         name: "conv_24_64_stride_2",
@@ -55,7 +55,7 @@ enum Form {
     Cube { stride: usize },
     /// 1x3x3.
     Flat,
-    /// Eight phases of 2x2x2, added to the skip.
+    /// Eight phases of 2x2x2, added to the skip; logits of that.
     Upsampled,
 }
 
@@ -69,12 +69,12 @@ impl Layer {
     #[allow(dead_code, reason = "of the two benches with these layers, one counts instructions")]
     pub(crate) fn multiply_adds(&self, volume: [usize; 3]) -> usize {
         let n_voxels: usize = self.sides(volume).iter().product();
-        let n_taps = match self.form {
-            Form::Cube { stride } => n_voxels / stride.pow(3) * 27,
-            Form::Flat => n_voxels * 9,
-            Form::Upsampled => n_voxels * 8 * 8,
-        };
-        n_taps * self.n_in * self.n_out
+        let n_weights = self.n_in * self.n_out;
+        match self.form {
+            Form::Cube { stride } => n_voxels / stride.pow(3) * 27 * n_weights,
+            Form::Flat => n_voxels * 9 * n_weights,
+            Form::Upsampled => n_voxels * 8 * (8 * n_weights + self.n_out),
+        }
     }
 
     /// The layer alone, and its tensors with something in them.
@@ -85,7 +85,8 @@ impl Layer {
     ) -> (Program, Vec<Vec<u32>>) {
         let mut numbers = Numbers(1);
         let n_groups = self.n_in / channels_of_a_unit(arithmetic);
-        let mut weights = |taps| self.weights(&mut numbers, arithmetic, taps);
+        let mut weights =
+            |taps| random_weights(&mut numbers, arithmetic, [self.n_in, self.n_out], taps);
         let kind = match self.form {
             Form::Cube { stride } => {
                 Kind::Plain { weights: weights(taps([-1..=1, -1..=1, -1..=1])), stride }
@@ -98,28 +99,38 @@ impl Layer {
                     let [z, y, x] = [place / 4, place / 2 % 2, place % 2].map(|it| it - 1..=it);
                     weights(taps([z, y, x]))
                 };
-                Kind::Upsampled { phases: (0..8).map(phase).collect() }
+                let phases = (0..8).map(phase).collect();
+                let head = random_weights(&mut numbers, arithmetic, [self.n_out, 4], vec![[0; 3]]);
+                Kind::Upsampled { phases, logits: Some(head) }
             }
         };
         let input = Blocks { n_groups, shape: self.sides(volume) };
         let convolution = Convolution::new(Arc::new(kind), arithmetic, input);
-        let program = Program::new(vec![Step { convolution, input: 0, output: 1 }]);
+        let skip = matches!(self.form, Form::Upsampled).then_some(1);
+        let step = Step { convolution, feeder: None, input: 0, skip, output: 2 };
+        let program = Program::new(vec![step]);
         let mut tensors = program.tensors();
         tensors[0].iter_mut().for_each(|unit| *unit = numbers.unit(arithmetic));
         (program, tensors)
     }
+}
 
-    fn weights(&self, numbers: &mut Numbers, arithmetic: Arithmetic, taps: Vec<Tap>) -> Weights {
-        let n_groups = self.n_in / channels_of_a_unit(arithmetic);
-        // Sums of 8 bits are in the order of 1e5: scaled so, the outputs fill their range.
-        let terms = Terms { scale: [1e-3; 4], bias: [0.5; 4], offset: [0; 4], skip_scale: 0.5 };
-        let n_units = self.n_out * n_groups * taps.len();
-        let units: Vec<u32> = (0..n_units).map(|_| numbers.unit(arithmetic)).collect();
-        let n_taps = taps.len();
-        Weights::pack(n_groups, taps, vec![terms; self.n_out / 4], |[out, group, tap]| {
-            units[(out * n_groups + group) * n_taps + tap]
-        })
-    }
+/// Weights from so many channels to so many.
+fn random_weights(
+    numbers: &mut Numbers,
+    arithmetic: Arithmetic,
+    [n_in, n_out]: [usize; 2],
+    taps: Vec<Tap>,
+) -> Weights {
+    let n_groups = n_in / channels_of_a_unit(arithmetic);
+    // Sums of 8 bits are in the order of 1e5: scaled so, the outputs fill their range.
+    let terms = Terms { scale: [1e-3; 4], bias: [0.5; 4], offset: [0; 4], skip_scale: 0.5 };
+    let n_taps = taps.len();
+    let units: Vec<u32> =
+        (0..n_out * n_groups * n_taps).map(|_| numbers.unit(arithmetic)).collect();
+    Weights::pack(n_groups, taps, vec![terms; n_out / 4], |[out, group, tap]| {
+        units[(out * n_groups + group) * n_taps + tap]
+    })
 }
 
 fn channels_of_a_unit(arithmetic: Arithmetic) -> usize {

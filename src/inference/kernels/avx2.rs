@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{LaneRange, Vector};
+use super::vector::{LaneRange, Task, Vector};
 
 /// 8 lanes, 16 registers; `VNNI` where the machine has AVX-VNNI.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,28 @@ unsafe fn mask(lanes: LaneRange) -> __m256i {
     }
 }
 
+/// See [`Vector::compiled`].
+///
+/// # Safety
+/// The task's, and AVX2, FMA and AVX-VNNI.
+#[target_feature(enable = "avx2,fma,avxvnni")]
+#[inline(never)]
+unsafe fn with_vnni<T: Task>(task: T) {
+    // SAFETY: the caller's promises.
+    unsafe { task.run() }
+}
+
+/// See [`Vector::compiled`].
+///
+/// # Safety
+/// The task's, and AVX2 and FMA.
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+unsafe fn without_vnni<T: Task>(task: T) {
+    // SAFETY: the caller's promises.
+    unsafe { task.run() }
+}
+
 // SAFETY: every method touches the units that the trait says; its intrinsics are AVX2, FMA and with `VNNI`
 // AVX-VNNI.
 unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
@@ -32,6 +54,12 @@ unsafe impl<const VNNI: bool> Vector for Avx2<VNNI> {
     type Units = __m256i;
     type Floats = __m256;
     type Factors = *const u32;
+
+    #[inline(always)]
+    unsafe fn compiled<T: Task>(task: T) {
+        // SAFETY: the caller's promises.
+        unsafe { if VNNI { with_vnni(task) } else { without_vnni(task) } }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> __m256i {

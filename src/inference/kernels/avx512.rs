@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{LaneRange, Vector};
+use super::vector::{LaneRange, Task, Vector};
 
 /// 16 lanes, 32 registers.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,13 @@ unsafe impl Vector for Avx512 {
     type Units = __m512i;
     type Floats = __m512;
     type Factors = *const u32;
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    #[inline(never)]
+    unsafe fn compiled<T: Task>(task: T) {
+        // SAFETY: the caller's promises.
+        unsafe { task.run() }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> __m512i {

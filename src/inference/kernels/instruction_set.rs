@@ -164,13 +164,13 @@ impl InstructionSet {
         unsafe {
             match self {
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx512 => avx512(work, slice, quads),
+                Self::Avx512 => on::<Avx512>(work, slice, quads),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2Vnni => avx2_vnni(work, slice, quads),
+                Self::Avx2Vnni => on::<Avx2<true>>(work, slice, quads),
                 #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => avx2(work, slice, quads),
+                Self::Avx2 => on::<Avx2<false>>(work, slice, quads),
                 #[cfg(target_arch = "aarch64")]
-                Self::NeonDot => neon_dot(work, slice, quads),
+                Self::NeonDot => on::<Neon<true>>(work, slice, quads),
                 #[cfg(target_arch = "aarch64")]
                 Self::Neon => on::<Neon<false>>(work, slice, quads),
                 // Sets of other machines never get here.
@@ -184,7 +184,6 @@ impl InstructionSet {
 ///
 /// # Safety
 /// `V`'s instructions exist, and the promises of [`Work::job`].
-#[inline(always)]
 unsafe fn on<V: Vector>(work: &Work, slice: usize, quads: Range<usize>) {
     // SAFETY: the caller's promises.
     unsafe {
@@ -194,20 +193,3 @@ unsafe fn on<V: Vector>(work: &Work, slice: usize, quads: Range<usize>) {
         }
     }
 }
-
-/// [`on`], compiled with an implementation's features.
-macro_rules! compiled {
-    ($arch:literal, $name:ident, $features:literal, $vector:ty) => {
-        #[cfg(target_arch = $arch)]
-        #[target_feature(enable = $features)]
-        unsafe fn $name(work: &Work, slice: usize, quads: Range<usize>) {
-            // SAFETY: the caller's promises.
-            unsafe { on::<$vector>(work, slice, quads) }
-        }
-    };
-}
-
-compiled!("x86_64", avx512, "avx512f,avx512bw,avx512vnni", Avx512);
-compiled!("x86_64", avx2_vnni, "avx2,fma,avxvnni", Avx2<true>);
-compiled!("x86_64", avx2, "avx2,fma", Avx2<false>);
-compiled!("aarch64", neon_dot, "neon,dotprod", Neon<true>);

@@ -1,14 +1,15 @@
 //! Direct 3D convolutions in 8 bits and in f32, for the two networks' own layers.
 //!
 //! ```text
-//! volume --pack--> [1 group] --Plain--> [..] --Plain, stride 2--> .. --Upsampled + skip--> .. --Logits--> f32
+//! volume --pack--> [1 group] --Plain--> [..] --Plain, stride 2--> .. --Upsampled + skip--> .. --+ logits--> f32
 //! ```
 //!
-//! A tensor lies in memory as [`blocks`] says. [`tile`] keeps the sums of a few vectors of voxels in
-//! registers while it runs over channels and taps; [`work`] finishes them (scale, bias, ReLU, skip,
-//! rounding) on their way to memory, so that nothing is written twice; [`place`] deals the voxels of a slice
-//! to vectors, and [`program`] runs all layers on all threads. Each is written once over [`vector::Vector`]
-//! and compiled for every instruction set; [`InstructionSet::detect`] picks at run time.
+//! A tensor lies in memory as [`blocks`] says. [`work`] cuts a slice of a convolution into tiles: a few
+//! channels at a few places, which [`place`] deals to vectors. [`products`] is the innermost loop, whose sums
+//! stay in registers; [`tile`] and [`upsampled`] finish them (scale, bias, ReLU, skip, rounding, logits) on
+//! their way to memory, so that nothing is written twice. [`program`] runs all layers on all threads, some
+//! with no more than a [`ring`] of slices between them. Each is written once over [`vector::Vector`] and
+//! compiled for every instruction set; [`InstructionSet::detect`] picks at run time.
 //!
 //! 8 bits are exact: every instruction set gives the same bytes. This room has the program's only
 //! `unsafe` besides the framebuffer: intrinsics, and pointers that several threads write slices through.
@@ -31,8 +32,11 @@ mod instruction_set;
 mod neon;
 mod place;
 mod portable;
+mod products;
 mod program;
+mod ring;
 mod tile;
+mod upsampled;
 mod vector;
 pub mod volume;
 mod weights;

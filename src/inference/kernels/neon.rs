@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-use super::vector::{LaneRange, Vector};
+use super::vector::{LaneRange, Task, Vector};
 
 /// 4 lanes, 32 registers; `DOT` where the machine has `sdot`.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,28 @@ unsafe fn sdot<const LANE: usize>(
     sums
 }
 
+/// See [`Vector::compiled`].
+///
+/// # Safety
+/// The task's, and `asimddp`.
+#[target_feature(enable = "neon,dotprod")]
+#[inline(never)]
+unsafe fn with_dot<T: Task>(task: T) {
+    // SAFETY: the caller's promises.
+    unsafe { task.run() }
+}
+
+/// See [`Vector::compiled`].
+///
+/// # Safety
+/// The task's, and nothing else.
+#[target_feature(enable = "neon")]
+#[inline(never)]
+unsafe fn without_dot<T: Task>(task: T) {
+    // SAFETY: the caller's promises.
+    unsafe { task.run() }
+}
+
 // SAFETY: every method touches the units that the trait says; its intrinsics are NEON's, and with `DOT`
 // that of `asimddp`.
 unsafe impl<const DOT: bool> Vector for Neon<DOT> {
@@ -64,6 +86,12 @@ unsafe impl<const DOT: bool> Vector for Neon<DOT> {
     type Units = uint32x4_t;
     type Floats = float32x4_t;
     type Factors = uint32x4_t;
+
+    #[inline(always)]
+    unsafe fn compiled<T: Task>(task: T) {
+        // SAFETY: the caller's promises.
+        unsafe { if DOT { with_dot(task) } else { without_dot(task) } }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> uint32x4_t {

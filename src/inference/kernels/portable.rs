@@ -2,7 +2,7 @@
 
 use std::array;
 
-use super::vector::{LaneRange, Vector};
+use super::vector::{LaneRange, Task, Vector};
 
 const N: usize = 8;
 
@@ -18,6 +18,12 @@ unsafe impl Vector for Portable {
     type Units = [u32; N];
     type Floats = [f32; N];
     type Factors = [u32; 4];
+
+    #[inline(never)]
+    unsafe fn compiled<T: Task>(task: T) {
+        // SAFETY: the caller's promises.
+        unsafe { task.run() }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const u32) -> [u32; N] {

@@ -161,14 +161,15 @@ fn box_taps([z, y, x]: [std::ops::RangeInclusive<isize>; 3]) -> Vec<Tap> {
     .collect()
 }
 
-/// Computes one convolution. The output holds what an upsampled one adds to.
+/// Computes one convolution. The output holds what an upsampled one adds to, or there is a skip beside it.
 fn compute(
     set: InstructionSet,
     convolution: &Convolution,
     input: &[u32],
     output: Vec<u32>,
 ) -> Vec<u32> {
-    let step = Step { convolution: convolution.clone(), input: 0, output: 1 };
+    let skip = convolution.adds().then_some(1);
+    let step = Step { convolution: convolution.clone(), feeder: None, input: 0, skip, output: 1 };
     let mut tensors = [input.to_vec(), output];
     Program::new(vec![step]).run(set, &mut tensors);
     let [_, output] = tensors;
@@ -259,7 +260,7 @@ proptest! {
             })
             .collect();
         let phases = kernels.iter().map(|kernel| kernel.packed.clone()).collect();
-        let kind = Arc::new(Kind::Upsampled { phases });
+        let kind = Arc::new(Kind::Upsampled { phases, logits: None });
         let convolution = Convolution::new(kind, arithmetic, input.blocks(arithmetic));
         prop_assert_eq!(convolution.output(), skip.blocks(arithmetic));
         let [input_units, skip_units] = [&input, &skip].map(|it| it.units(arithmetic));
@@ -272,25 +273,86 @@ proptest! {
     }
 
     #[test]
-    fn logits_are_dense(
-        arithmetic in arithmetics(), shape in [1_usize..3, 1_usize..5, 1_usize..40], seed: u64,
+    fn logits_are_one_channel_of_what_would_be_written(
+        arithmetic in arithmetics(),
+        [quads_in, quads_out] in [1_usize..3, 1_usize..4],
+        shape in [1_usize..3, 1_usize..5, 1_usize..24], seed: u64,
     ) {
         let numbers = &mut Numbers(seed);
-        let input = Plain::random(numbers, 8, shape, arithmetic == Arithmetic::Int8);
-        let kernel = Kernel::random(numbers, [4, 8], vec![[0; 3]], arithmetic);
-        let terms = &kernel.packed.terms[0];
-        let kind = Kind::Logits { weights: kernel.packed.clone() };
-        let convolution = Convolution::new(Arc::new(kind), arithmetic, input.blocks(arithmetic));
+        let int8 = arithmetic == Arithmetic::Int8;
+        let input = Plain::random(numbers, 4 * quads_in, shape, int8);
+        let skip = Plain::random(numbers, 4 * quads_out, shape.map(|side| 2 * side), int8);
+        let phases: Vec<Weights> = (0..8)
+            .map(|_| {
+                let taps = box_taps([0..=1, 0..=1, -1..=0]);
+                Kernel::random(numbers, [4 * quads_out, 4 * quads_in], taps, arithmetic).packed
+            })
+            .collect();
+        let head = Kernel::random(numbers, [4, 4 * quads_out], vec![[0; 3]], arithmetic);
+        let convolution = |logits| {
+            let kind = Kind::Upsampled { phases: phases.clone(), logits };
+            Convolution::new(Arc::new(kind), arithmetic, input.blocks(arithmetic))
+        };
+        let [whole, convolution] = [convolution(None), convolution(Some(head.packed.clone()))];
+        let [units, skip_units] = [&input, &skip].map(|it| it.units(arithmetic));
         for set in InstructionSet::available() {
-            let units = input.units(arithmetic);
-            let logits = compute(set, &convolution, &units, vec![0; shape.iter().product()]);
-            for ((_, at), found) in voxels(&convolution.output()).zip(logits) {
-                let sum: f32 = (0..8)
-                    .map(|n| input.get(n, at.map(usize::cast_signed)) * kernel.values[n])
-                    .sum();
-                let scale = if arithmetic == Arithmetic::Int8 { terms.scale[0] } else { 1.0 };
+            let channels = compute(set, &whole, &units, skip_units.clone());
+            let step = Step { convolution: convolution.clone(), feeder: None, input: 0, skip: Some(1), output: 2 };
+            let program = Program::new(vec![step]);
+            let n_logits = convolution.output().shape.iter().product();
+            let mut tensors = [units.clone(), skip_units.clone(), vec![0; n_logits]];
+            program.run(set, &mut tensors);
+            prop_assert_eq!(&tensors[1], &skip_units, "the skip stays");
+            for ((_, at), found) in voxels(&convolution.output()).zip(&tensors[2]) {
+                let unit = |group| channels[whole.output().at(group, at)];
+                let channel = |n: usize| match arithmetic {
+                    Arithmetic::Int8 => f32::from(unit(n / 4).to_le_bytes()[n % 4]),
+                    Arithmetic::Float => f32::from_bits(unit(n)),
+                };
+                let sum: f32 = (0..4 * quads_out).map(|n| channel(n) * head.values[n]).sum();
+                let terms = &head.packed.terms[0];
+                let scale = if int8 { terms.scale[0] } else { 1.0 };
                 let wanted = sum * scale + terms.bias[0];
-                prop_assert!((f32::from_bits(found) - wanted).abs() <= 1e-5 * wanted.abs().max(1.0));
+                let close = (f32::from_bits(*found) - wanted).abs() <= 1e-5 * wanted.abs().max(1.0);
+                prop_assert!(close, "{:?} {:?}: {} for {}", set, at, f32::from_bits(*found), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_between_two_convolutions_changes_nothing(
+        arithmetic in arithmetics(),
+        quads in prop::array::uniform3(1_usize..3),
+        shape in [1_usize..12, 1_usize..5, 1_usize..24],
+        flat in prop::array::uniform2(any::<bool>()), stride in 1_usize..=2, n_threads in 1_usize..4, seed: u64,
+    ) {
+        let numbers = &mut Numbers(seed);
+        let input = Plain::random(numbers, 4 * quads[0], shape, arithmetic == Arithmetic::Int8);
+        let mut kind = |n: usize, stride| {
+            let slices = if flat[n] { 0..=0 } else { -1..=1 };
+            let taps = box_taps([slices, -1..=1, -1..=1]);
+            let sides = [4 * quads[n + 1], 4 * quads[n]];
+            Arc::new(Kind::Plain { weights: Kernel::random(numbers, sides, taps, arithmetic).packed, stride })
+        };
+        let first = Convolution::new(kind(0, stride), arithmetic, input.blocks(arithmetic));
+        let second = Convolution::new(kind(1, 1), arithmetic, first.output());
+        let step = |convolution: &Convolution, feeder, input, output| Step {
+            convolution: convolution.clone(), feeder, input, skip: None, output,
+        };
+        let one_by_one = Program::new(vec![step(&first, None, 0, 1), step(&second, None, 1, 2)]);
+        let ringed = Program::new(vec![step(&second, Some(first.clone()), 0, 1)]);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        let run = |program: &Program, set| {
+            let mut tensors = program.tensors();
+            tensors[0] = input.units(arithmetic);
+            pool.install(|| program.run(set, &mut tensors));
+            tensors.pop()
+        };
+        for set in InstructionSet::available() {
+            let wanted = run(&one_by_one, set);
+            // The second time with a ring that holds something.
+            for _ in 0..2 {
+                prop_assert_eq!(run(&ringed, set), wanted.clone(), "{:?}", set);
             }
         }
     }
@@ -314,10 +376,15 @@ fn a_volume_becomes_bytes_and_their_neighbours() {
     assert_eq!(units[blocks.n_units() - 1], 0);
 }
 
+/// One tap of one group to some quads.
+fn smallest_weights(n_quads: usize) -> Weights {
+    let terms = Terms { scale: [1.0; 4], bias: [0.0; 4], offset: [0; 4], skip_scale: 1.0 };
+    Weights::pack(1, vec![[0; 3]], vec![terms; n_quads], |_| 0)
+}
+
 /// One tap of one group to one quad.
 fn smallest(input: Blocks) -> Convolution {
-    let terms = Terms { scale: [1.0; 4], bias: [0.0; 4], offset: [0; 4], skip_scale: 1.0 };
-    let weights = Weights::pack(1, vec![[0; 3]], vec![terms], |_| 0);
+    let weights = smallest_weights(1);
     Convolution::new(Arc::new(Kind::Plain { weights, stride: 1 }), Arithmetic::Int8, input)
 }
 
@@ -334,18 +401,43 @@ fn weights_for_other_channels_are_refused() {
     smallest(Blocks { n_groups: 2, shape: [1; 3] });
 }
 
+/// Upsampling from one group to one quad.
+fn smallest_upsampled(head: Option<Weights>) -> Convolution {
+    let phases = vec![smallest_weights(1); 8];
+    let kind = Arc::new(Kind::Upsampled { phases, logits: head });
+    Convolution::new(kind, Arithmetic::Int8, Blocks { n_groups: 1, shape: [1; 3] })
+}
+
 #[test]
 #[should_panic(expected = "weights of another input")]
 fn logits_of_several_quads_are_refused() {
-    let terms = Terms { scale: [1.0; 4], bias: [0.0; 4], offset: [0; 4], skip_scale: 1.0 };
-    let weights = Weights::pack(1, vec![[0; 3]], vec![terms; 2], |_| 0);
-    let input = Blocks { n_groups: 1, shape: [1; 3] };
-    let _ = Convolution::new(Arc::new(Kind::Logits { weights }), Arithmetic::Int8, input);
+    smallest_upsampled(Some(smallest_weights(2)));
+}
+
+#[test]
+#[should_panic(expected = "something is added or not")]
+fn an_upsampled_convolution_without_a_skip_is_refused() {
+    let convolution = smallest_upsampled(Some(smallest_weights(1)));
+    let _ = Program::new(vec![Step { convolution, feeder: None, input: 0, skip: None, output: 1 }]);
+}
+
+#[test]
+#[should_panic(expected = "no convolutions that follow each other")]
+fn a_feeder_of_another_tensor_is_refused() {
+    let [convolution, other] =
+        [[1; 3], [2; 3]].map(|shape| smallest(Blocks { n_groups: 1, shape }));
+    let _ = Program::new(vec![Step {
+        convolution,
+        feeder: Some(other),
+        input: 0,
+        skip: None,
+        output: 1,
+    }]);
 }
 
 #[test]
 #[should_panic(expected = "writes the tensor that it reads")]
 fn a_step_in_place_is_refused() {
     let convolution = smallest(Blocks { n_groups: 1, shape: [1; 3] });
-    let _ = Program::new(vec![Step { convolution, input: 0, output: 0 }]);
+    let _ = Program::new(vec![Step { convolution, feeder: None, input: 0, skip: None, output: 0 }]);
 }

@@ -18,6 +18,17 @@ impl LaneRange {
     }
 }
 
+/// What is compiled by itself with the features of an instruction set.
+///
+/// Small ones, since in a long function the compiler runs out of registers in the loop that needs them all.
+pub(super) trait Task {
+    /// Does it.
+    ///
+    /// # Safety
+    /// Its own, and that the instructions that it was compiled for exist.
+    unsafe fn run(self);
+}
+
 /// A vector of 32-bit lanes, and what the kernels do with it.
 ///
 /// Everything else is written once over this trait and compiled for each implementation inside a function
@@ -41,6 +52,12 @@ pub(super) unsafe trait Vector: Copy + Send + Sync + 'static {
     type Floats: Copy;
     /// A unit of weights for each channel of a quad, as multiplications read them.
     type Factors: Copy;
+
+    /// Runs a task that was compiled with these instructions; a call that is never inlined.
+    ///
+    /// # Safety
+    /// The task's, and that these instructions exist.
+    unsafe fn compiled<T: Task>(task: T);
 
     /// `N` units.
     unsafe fn load(from: *const u32) -> Self::Units;

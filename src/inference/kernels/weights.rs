@@ -1,6 +1,6 @@
 //! Weights as the kernels read them.
 
-use super::tile::CHANNELS;
+use super::products::CHANNELS;
 use super::vector::Terms;
 
 /// Where a tap is, `[slice, row, column]`, each -1, 0 or 1.
