@@ -14,7 +14,7 @@ pub const VOLUME_VOXELS_MAX: usize = 640 * 1024 * 1024;
 pub const LOCALIZER_VOXELS_MAX: usize = 16 * 1024 * 1024;
 /// Most voxels that a network computes at once where it can be cut: its tensors take some 32 bytes a voxel in
 /// 8 bits.
-pub const TILE_VOXELS_MAX: usize = 4 * 1024 * 1024;
+pub const TILE_VOXELS_MAX: usize = 16 * 1024 * 1024;
 
 /// Largest instance accepted over DICOM, in bytes (a large enhanced CT).
 pub const INSTANCE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
