@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow bench bench-instructions bench-inference cross-test cross-count check deny prerequisites
+.PHONY: demo run test test-slow bench bench-instructions bench-inference cross-test cross-count miri check deny prerequisites
 .PHONY: peers train help clean
 
 CARGO ?= cargo
@@ -43,6 +43,10 @@ cross-test: prerequisites ## the inference tests on emulated arm64, with dot pro
 cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f32
 	@$(ONNXRUNTIME)
 	PYTHON=$(BENCH_PYTHON) tests/cross/count.sh
+
+miri: prerequisites ## the kernels' portable and generic parts under Miri, which sees undefined behaviour
+	rustup toolchain install nightly --profile minimal --component miri --component rust-src
+	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks" CARGO_TARGET_DIR=target/miri $(CARGO) +nightly miri test --locked --lib inference::kernels
 
 bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio NAME VALUE
 	@$(ONNXRUNTIME)

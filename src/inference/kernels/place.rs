@@ -128,6 +128,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 256 }))]
+
         #[test]
         fn every_voxel_has_one_lane(
             sides in prop::array::uniform2(1_usize..40), n_lanes in prop::sample::select(vec![4, 8, 16]),
