@@ -108,6 +108,12 @@ pub const MODEL_SCRATCH_MAX: usize = 2;
 pub const SEQUENCE_DEPTH_MAX: usize = 32;
 /// Most bytes of the header elements that are kept: an enhanced CT of 4096 frames needs 8 MiB.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of a deflated data set in which its UIDs must be.
+pub const INFLATED_FRONT_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest deflated data set, inflated: a large CT image, or some hundred frames.
+pub const INFLATED_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Most fragments of compressed pixel data: some for each frame.
+pub const FRAGMENTS_MAX: usize = 64 * 1024;
 /// Deepest folder below a path that is searched for instances.
 pub const SCAN_DEPTH_MAX: usize = 16;
 /// Most files looked at in one search for instances.

@@ -84,6 +84,8 @@ reasons! {
     // Files again: codes are appended, never moved.
     /// The file or folder cannot be opened or read.
     Unreadable = "unreadable",
+    /// The compressed pixel data is damaged.
+    DamagedPixelData = "damaged_pixel_data",
 }
 
 impl Reason {

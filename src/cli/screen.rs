@@ -125,6 +125,9 @@ pub(super) fn text(report: &ScreeningReport) -> String {
         let _ = write!(out, ": {}", reason.sentence());
     }
     let _ = writeln!(out, "   score {:.2}", report.score);
+    for warning in &report.warnings {
+        let _ = writeln!(out, "  {}", warning.sentence());
+    }
     for gland in &report.glands {
         let why = gland.reason.map_or(String::new(), |reason| format!(" ({reason})"));
         let decision = gland.decision.as_str().replace('_', " ");

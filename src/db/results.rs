@@ -261,6 +261,7 @@ pub(super) mod tests {
             models: Models { localizer: model.clone(), segmenter: model, decision: rule },
             decision,
             reason: not_assessable.then_some(Reason::AnalysisFailed),
+            warnings: Vec::new(),
             score: 0.5,
             glands: Vec::new(),
             candidates: Vec::new(),

@@ -163,6 +163,7 @@ mod tests {
             },
             decision,
             reason: (decision == Decision::NotAssessable).then_some(Reason::GlandNotFound),
+            warnings: Vec::new(),
             score: 0.97,
             glands: Side::BOTH.map(gland).into(),
             candidates: flagged.iter().copied().map(candidate).collect(),

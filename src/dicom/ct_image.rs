@@ -18,6 +18,7 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 
 use super::attributes::{integer, items, numbers, text, texts};
+use super::codec::CodecError;
 use super::ct_pixels::{PixelFormat, read_pixel_format};
 use super::dataset_scan::{ScanError, Scanned, scan};
 use super::uid::{
@@ -64,6 +65,8 @@ pub struct CtInstance {
     pub rows: usize,
     /// Columns of each frame.
     pub columns: usize,
+    /// Whether its pixels were compressed with loss, now or before (0028,2110).
+    pub is_lossy: bool,
     pub(super) pixels: PixelFormat,
 }
 
@@ -119,7 +122,7 @@ pub enum CtImageError {
     /// The header is no DICOM, or hostile.
     #[error("could not read the header")]
     Header(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Compressed, deflated or unknown.
+    /// Compressed in a way that is not decoded, or unknown.
     #[error("transfer syntax {0} is not supported")]
     TransferSyntax(String),
     /// It is something else.
@@ -134,6 +137,14 @@ pub enum CtImageError {
     /// Not 16-bit monochrome HU.
     #[error("pixel format is not supported: {0}")]
     PixelFormat(&'static str),
+    /// A frame that does not decompress.
+    #[error("could not decompress frame {frame}")]
+    Codec {
+        /// From 0.
+        frame: usize,
+        /// Why.
+        source: CodecError,
+    },
     /// The file ends before the pixels do.
     #[error("the file ends before its pixel data")]
     Truncated,
@@ -152,6 +163,7 @@ impl CtImageError {
             Self::Attribute(_) => Reason::BadAttribute,
             Self::TooLarge => Reason::TooLarge,
             Self::PixelFormat(_) => Reason::UnsupportedPixelFormat,
+            Self::Codec { .. } => Reason::DamagedPixelData,
             Self::Truncated => Reason::Truncated,
         }
     }
@@ -173,6 +185,7 @@ impl From<ScanError> for CtImageError {
             ScanError::Empty => Self::Empty,
             ScanError::PastEnd => Self::Truncated,
             ScanError::TransferSyntax(uid) => Self::TransferSyntax(uid),
+            ScanError::Inflated | ScanError::Fragments => Self::TooLarge,
             other => Self::Header(Box::new(other)),
         }
     }
@@ -207,6 +220,7 @@ const WANTED: &[Tag] = &[
     tags::RESCALE_INTERCEPT,
     tags::RESCALE_SLOPE,
     tags::RESCALE_TYPE,
+    tags::LOSSY_IMAGE_COMPRESSION,
     tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
     tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
 ];
@@ -216,7 +230,7 @@ const WANTED: &[Tag] = &[
 /// The pixel data's length is checked against the file's; its content is not touched.
 ///
 /// # Errors
-/// When the file is no uncompressed 16-bit CT image, see [`CtImageError`].
+/// When the file is no 16-bit CT image in one of our transfer syntaxes, see [`CtImageError`].
 pub fn read_images(path: &Path) -> Result<Vec<CtImage>, CtImageError> {
     let file = File::open(path).map_err(CtImageError::Read)?;
     let length = file.metadata().map_err(CtImageError::Read)?.len();
@@ -228,7 +242,7 @@ pub fn read_images(path: &Path) -> Result<Vec<CtImage>, CtImageError> {
     if n_frames > limits::SERIES_INSTANCES_MAX {
         return Err(CtImageError::TooLarge);
     }
-    let instance = Arc::new(read_instance(path, &scanned, n_frames, length)?);
+    let instance = Arc::new(read_instance(path, &scanned, n_frames)?);
     let shared = items(object, tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE).first();
     let frames = items(object, tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE);
     if frames.is_empty() && n_frames != 1 || frames.len() > n_frames {
@@ -258,7 +272,6 @@ fn read_instance(
     path: &Path,
     scanned: &Scanned,
     n_frames: usize,
-    length: u64,
 ) -> Result<CtInstance, CtImageError> {
     let object = &scanned.object;
     let side = |tag, name| match integer(object, tag).map(usize::try_from) {
@@ -267,11 +280,7 @@ fn read_instance(
         _ => Err(CtImageError::Attribute(name)),
     };
     let [rows, columns] = [side(tags::ROWS, "Rows")?, side(tags::COLUMNS, "Columns")?];
-    let pixel_data = scanned.pixel_data.clone().ok_or(CtImageError::Truncated)?;
-    let n_bytes = (rows * columns * 2) as u64 * n_frames as u64;
-    if pixel_data.end > length || pixel_data.end - pixel_data.start < n_bytes {
-        return Err(CtImageError::Truncated);
-    }
+    let pixels = read_pixel_format(scanned, [rows, columns], n_frames)?;
     Ok(CtInstance {
         path: path.to_owned(),
         study_instance_uid: uid(object, tags::STUDY_INSTANCE_UID, "StudyInstanceUID")?,
@@ -286,7 +295,9 @@ fn read_instance(
         instance_number: integer(object, tags::INSTANCE_NUMBER),
         rows,
         columns,
-        pixels: read_pixel_format(scanned, pixel_data.start)?,
+        is_lossy: scanned.syntax.is_lossy
+            || text(object, tags::LOSSY_IMAGE_COMPRESSION).is_some_and(|it| it == "01"),
+        pixels,
     })
 }
 

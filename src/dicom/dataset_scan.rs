@@ -10,13 +10,18 @@
 //! of bounded depth that never allocates for what it skips, and it believes no length that reaches
 //! past the end of the file. What it keeps is a small, valid data set for `dicom-object` to parse.
 
-use std::io::{self, BufReader, ErrorKind, Read, Seek};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read, Seek};
+use std::ops::Range;
 
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::{StandardDataDictionary, tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
+use flate2::read::DeflateDecoder;
+
+use super::encapsulated::Fragments;
+use super::transfer_syntax::{EXPLICIT_VR_BIG_ENDIAN, Encoding, PixelCoding, TransferSyntax};
 
 use crate::limits;
 
@@ -28,9 +33,6 @@ const ITEM_GROUP: u16 = 0xFFFE;
 const ITEM: Tag = Tag(ITEM_GROUP, 0xE000);
 const ITEM_END: Tag = Tag(ITEM_GROUP, 0xE00D);
 const SEQUENCE_END: Tag = Tag(ITEM_GROUP, 0xE0DD);
-
-/// Retired, so the dictionary's own is deprecated; archives still hold such files.
-const EXPLICIT_VR_BIG_ENDIAN: &str = "1.2.840.10008.1.2.2";
 
 /// Why a data set could not be walked.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,10 @@ pub(crate) enum ScanError {
     PastEnd,
     #[error("sequences are nested deeper than {}", limits::SEQUENCE_DEPTH_MAX)]
     TooDeep,
+    #[error("a deflated data set is larger than {} bytes", limits::INFLATED_BYTES_MAX)]
+    Inflated,
+    #[error("pixel data is in more than {} fragments", limits::FRAGMENTS_MAX)]
+    Fragments,
     #[error("the wanted elements are larger than {0} bytes")]
     TooLarge(usize),
     #[error("transfer syntax {0} is not supported")]
@@ -53,44 +59,35 @@ pub(crate) enum ScanError {
     Parse(#[source] Box<dicom_object::ReadError>),
 }
 
-/// Encodings that are read: all that leave the pixels uncompressed and undeflated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Encoding {
-    explicit: bool,
-    pub(crate) big_endian: bool,
-}
-
-impl Encoding {
-    const IMPLICIT_LE: Self = Self { explicit: false, big_endian: false };
-    const EXPLICIT_LE: Self = Self { explicit: true, big_endian: false };
-    const EXPLICIT_BE: Self = Self { explicit: true, big_endian: true };
-
-    fn from_uid(uid: &str) -> Option<Self> {
-        match uid {
-            uids::IMPLICIT_VR_LITTLE_ENDIAN => Some(Self::IMPLICIT_LE),
-            uids::EXPLICIT_VR_LITTLE_ENDIAN => Some(Self::EXPLICIT_LE),
-            EXPLICIT_VR_BIG_ENDIAN => Some(Self::EXPLICIT_BE),
-            _ => None,
-        }
-    }
-
-    fn uid(self) -> &'static str {
-        match self {
-            Self::EXPLICIT_BE => EXPLICIT_VR_BIG_ENDIAN,
-            Self::EXPLICIT_LE => uids::EXPLICIT_VR_LITTLE_ENDIAN,
-            _ => uids::IMPLICIT_VR_LITTLE_ENDIAN,
-        }
-    }
-}
-
 /// The wanted part of a data set.
 #[derive(Debug)]
 pub(crate) struct Scanned {
     /// The wanted elements that were there.
     pub(crate) object: InMemDicomObject,
-    pub(crate) encoding: Encoding,
-    /// Byte range of Pixel Data's value in the file; `None` where there is none.
-    pub(crate) pixel_data: Option<std::ops::Range<u64>>,
+    pub(crate) syntax: &'static TransferSyntax,
+    /// Where Pixel Data is; `None` where there is none.
+    pub(crate) pixel_data: Option<PixelData>,
+    /// Byte at which a deflated data set begins; places are then counted in what it is inflated to.
+    pub(crate) deflated_from: Option<u64>,
+}
+
+/// Where the pixels are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PixelData {
+    /// Byte range of the value, within the file.
+    Native(Range<u64>),
+    /// In fragments.
+    Encapsulated(Fragments),
+}
+
+impl PixelData {
+    /// The value where it is `n_bytes` or more of uncompressed pixels.
+    pub(crate) fn native(&self, n_bytes: u64) -> Option<Range<u64>> {
+        match self {
+            Self::Native(range) if range.end - range.start >= n_bytes => Some(range.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// Reads the `wanted` top-level elements of a DICOM file of `length` bytes, with or without Part 10
@@ -114,36 +111,34 @@ pub(crate) fn scan_up_to(
         return Err(ScanError::Empty);
     }
     let mut walker = Walker { reader: BufReader::new(source), position: 0, length, bytes_max };
-    let encoding = walker.read_prologue()?;
-    let mut kept = Vec::new();
-    let mut pixel_data = None;
-    while walker.length - walker.position >= 8 {
-        let start = walker.position;
-        let header = walker.read_header(encoding)?;
-        if header.tag.group() == ITEM_GROUP {
-            return Err(ScanError::NotDicom("an item stands outside a sequence"));
-        }
-        if header.tag == tags::PIXEL_DATA {
-            if header.length == UNDEFINED {
-                return Err(ScanError::TransferSyntax("encapsulated pixel data".to_owned()));
-            }
-            let end = walker.position + u64::from(header.length);
-            pixel_data = Some(walker.position..end);
-        }
-        // Floating-point pixels, signatures and padding come after it; none of them is wanted.
-        if header.tag.group() >= PIXEL_GROUP {
-            break;
-        }
-        let keep = wanted.contains(&header.tag);
-        walker.walk_value(&header, encoding, keep)?;
-        if keep {
-            walker.copy_back(start, &mut kept)?;
-        }
+    let syntax = walker.read_prologue()?;
+    if !syntax.is_deflated {
+        return walker.scan(syntax, wanted);
     }
-    let syntax = TransferSyntaxRegistry.get(encoding.uid()).expect("the registry has native ones");
-    let object = InMemDicomObject::read_dataset_with_ts(&kept[..], syntax)
-        .map_err(|source| ScanError::Parse(Box::new(source)))?;
-    Ok(Scanned { object, encoding, pixel_data })
+    let start = walker.position;
+    let inflated = inflate(walker.reader)?;
+    let length = inflated.len() as u64;
+    let reader = BufReader::new(Cursor::new(inflated));
+    let scanned = Walker { reader, position: 0, length, bytes_max }.scan(syntax, wanted)?;
+    Ok(Scanned { deflated_from: Some(start), ..scanned })
+}
+
+/// What a deflated data set is inflated to, up to [`limits::INFLATED_BYTES_MAX`].
+pub(crate) fn inflate(source: impl Read) -> Result<Vec<u8>, ScanError> {
+    let mut inflated = Vec::new();
+    let read =
+        DeflateDecoder::new(source).take(limits::INFLATED_BYTES_MAX + 1).read_to_end(&mut inflated);
+    read.map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput | ErrorKind::InvalidData => {
+            ScanError::NotDicom("it is not deflated as it says")
+        }
+        ErrorKind::UnexpectedEof => ScanError::PastEnd,
+        _ => ScanError::Read(error),
+    })?;
+    if inflated.len() as u64 > limits::INFLATED_BYTES_MAX {
+        return Err(ScanError::Inflated);
+    }
+    Ok(inflated)
 }
 
 struct Header {
@@ -173,6 +168,103 @@ struct Walker<R: Read + Seek> {
 }
 
 impl<R: Read + Seek> Walker<R> {
+    fn scan(
+        mut self,
+        syntax: &'static TransferSyntax,
+        wanted: &[Tag],
+    ) -> Result<Scanned, ScanError> {
+        let mut kept = Vec::new();
+        let mut pixel_data = None;
+        while self.length - self.position >= 8 {
+            let start = self.position;
+            let header = self.read_header(syntax.encoding)?;
+            if header.tag.group() == ITEM_GROUP {
+                return Err(ScanError::NotDicom("an item stands outside a sequence"));
+            }
+            if header.tag == tags::PIXEL_DATA {
+                pixel_data = Some(self.pixel_data(&header, syntax)?);
+                break;
+            }
+            // Floating-point pixels, signatures and padding come after it; none of them is wanted.
+            if header.tag.group() > PIXEL_GROUP {
+                break;
+            }
+            let keep = wanted.contains(&header.tag);
+            self.walk_value(&header, syntax.encoding, keep)?;
+            if keep {
+                let from = kept.len();
+                self.copy_back(start, &mut kept)?;
+                if syntax.encoding == Encoding::EXPLICIT_LE {
+                    name_known(&header, &mut kept, from);
+                }
+            }
+        }
+        let registered = TransferSyntaxRegistry.get(match syntax.encoding {
+            Encoding::IMPLICIT_LE => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+            Encoding::EXPLICIT_BE => EXPLICIT_VR_BIG_ENDIAN,
+            _ => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        });
+        let registered = registered.expect("the registry has native ones");
+        let object = InMemDicomObject::read_dataset_with_ts(&kept[..], registered)
+            .map_err(|source| ScanError::Parse(Box::new(source)))?;
+        Ok(Scanned { object, syntax, pixel_data, deflated_from: None })
+    }
+
+    /// Where pixel data is, without reading it.
+    fn pixel_data(
+        &mut self,
+        header: &Header,
+        syntax: &TransferSyntax,
+    ) -> Result<PixelData, ScanError> {
+        let is_native = syntax.pixels == PixelCoding::Native;
+        if is_native != (header.length != UNDEFINED) {
+            return Err(ScanError::TransferSyntax(format!(
+                "{} with {} pixel data",
+                syntax.uid,
+                if is_native { "encapsulated" } else { "native" }
+            )));
+        }
+        if is_native {
+            let end = self.position + u64::from(header.length);
+            if end > self.length {
+                return Err(ScanError::PastEnd);
+            }
+            return Ok(PixelData::Native(self.position..end));
+        }
+        let mut ranges = Vec::new();
+        let mut offsets = None;
+        loop {
+            let item = self.read_header(syntax.encoding)?;
+            let start = self.position;
+            match item.tag {
+                SEQUENCE_END => break,
+                ITEM if item.length != UNDEFINED => self.move_to(start + u64::from(item.length))?,
+                _ => return Err(ScanError::NotDicom("pixel data holds something else than items")),
+            }
+            if offsets.is_none() {
+                offsets = Some(self.offset_table(start)?);
+            } else if ranges.len() == limits::FRAGMENTS_MAX {
+                return Err(ScanError::Fragments);
+            } else {
+                ranges.push(start..self.position);
+            }
+        }
+        let offsets = offsets.unwrap_or_default();
+        Ok(PixelData::Encapsulated(Fragments { offsets, ranges }))
+    }
+
+    /// The Basic Offset Table between `start` and here.
+    fn offset_table(&mut self, start: u64) -> Result<Vec<u32>, ScanError> {
+        let n_bytes = self.position - start;
+        if n_bytes > 4 * limits::FRAGMENTS_MAX as u64 {
+            return Err(ScanError::Fragments);
+        }
+        let mut bytes = Vec::new();
+        self.copy_back(start, &mut bytes)?;
+        let offset = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        Ok(bytes.chunks_exact(4).map(offset).collect())
+    }
+
     fn read<const N: usize>(&mut self) -> Result<[u8; N], ScanError> {
         let mut bytes = [0; N];
         self.reader.read_exact(&mut bytes).map_err(|error| match error.kind() {
@@ -214,7 +306,7 @@ impl<R: Read + Seek> Walker<R> {
     }
 
     /// Preamble and meta group, or whatever stands in their place; says how the data set is encoded.
-    fn read_prologue(&mut self) -> Result<Encoding, ScanError> {
+    fn read_prologue(&mut self) -> Result<&'static TransferSyntax, ScanError> {
         const NO_DICOM: ScanError = ScanError::NotDicom("it does not begin like a data set");
         let mut start = 0;
         if self.length >= PREAMBLE_LEN + 4 {
@@ -231,8 +323,8 @@ impl<R: Read + Seek> Walker<R> {
             self.move_to(element_start)?;
             if u16::from_le_bytes([bytes[0], bytes[1]]) != META_GROUP {
                 return match declared {
-                    Some(encoding) => Ok(encoding),
-                    None => guess_encoding(bytes).ok_or(NO_DICOM),
+                    Some(syntax) => Ok(syntax),
+                    None => guess_syntax(bytes).ok_or(NO_DICOM),
                 };
             }
             let header = self.read_header(Encoding::EXPLICIT_LE)?;
@@ -244,8 +336,8 @@ impl<R: Read + Seek> Walker<R> {
                 self.copy_back(value_start, &mut value)?;
                 let uid = String::from_utf8_lossy(&value);
                 let uid = uid.trim_end_matches(['\0', ' ']).to_owned();
-                let encoding = Encoding::from_uid(&uid);
-                declared = Some(encoding.ok_or(ScanError::TransferSyntax(uid))?);
+                let syntax = TransferSyntax::find(&uid);
+                declared = Some(syntax.ok_or(ScanError::TransferSyntax(uid))?);
             }
             self.move_to(end)?;
         }
@@ -253,12 +345,8 @@ impl<R: Read + Seek> Walker<R> {
     }
 
     fn read_header(&mut self, encoding: Encoding) -> Result<Header, ScanError> {
-        let u16_of = |b: [u8; 2]| {
-            if encoding.big_endian { u16::from_be_bytes(b) } else { u16::from_le_bytes(b) }
-        };
-        let u32_of = |b: [u8; 4]| {
-            if encoding.big_endian { u32::from_be_bytes(b) } else { u32::from_le_bytes(b) }
-        };
+        let u16_of = |bytes| encoding.u16(bytes);
+        let u32_of = |bytes| encoding.u32(bytes);
         let tag = Tag(u16_of(self.read()?), u16_of(self.read()?));
         if tag.group() == ITEM_GROUP {
             return Ok(Header { tag, vr: VR::UN, length: u32_of(self.read()?) });
@@ -337,15 +425,27 @@ impl<R: Read + Seek> Walker<R> {
     }
 }
 
-/// The encoding of a data set that does not say: group 0008 first, then maybe letters for a VR.
-fn guess_encoding(bytes: [u8; 8]) -> Option<Encoding> {
-    let explicit = bytes[4..6].iter().all(u8::is_ascii_uppercase);
-    match [bytes[0], bytes[1]] {
-        [0x08, 0x00] if explicit => Some(Encoding::EXPLICIT_LE),
-        [0x08, 0x00] => Some(Encoding::IMPLICIT_LE),
-        [0x00, 0x08] if explicit => Some(Encoding::EXPLICIT_BE),
-        _ => None,
+/// Gives an element that a gateway sent as UN, from byte `from` on, the value representation that the
+/// dictionary knows (PS3.5 6.2.2 note 4).
+fn name_known(header: &Header, kept: &mut Vec<u8>, from: usize) {
+    const UN_HEAD_BYTES: usize = 12;
+    let known = StandardDataDictionary.by_tag(header.tag).map(|entry| entry.vr().relaxed());
+    let Some(vr) = known.filter(|vr| *vr != VR::SQ && header.vr == VR::UN) else { return };
+    if let Ok(length) = u16::try_from(header.length) {
+        let head = [&vr.to_bytes()[..], &length.to_le_bytes()].concat();
+        kept.splice(from + 4..from + UN_HEAD_BYTES, head);
     }
+}
+
+/// The syntax of a data set that does not say: group 0008 first, then maybe letters for a VR.
+fn guess_syntax(bytes: [u8; 8]) -> Option<&'static TransferSyntax> {
+    let explicit = bytes[4..6].iter().all(u8::is_ascii_uppercase);
+    TransferSyntax::find(match [bytes[0], bytes[1]] {
+        [0x08, 0x00] if explicit => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        [0x08, 0x00] => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        [0x00, 0x08] if explicit => EXPLICIT_VR_BIG_ENDIAN,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -396,7 +496,7 @@ mod tests {
             let n_bytes = bytes.len() as u64;
             let found = scan_bytes(&bytes).unwrap();
             assert_eq!(found.object.element(tags::MODALITY).unwrap().to_str().unwrap(), "CT");
-            assert_eq!(found.pixel_data, Some(n_bytes - 4..n_bytes));
+            assert_eq!(found.pixel_data, Some(PixelData::Native(n_bytes - 4..n_bytes)));
         };
         check(Vec::new());
         check(nested(private, 3));

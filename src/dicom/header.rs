@@ -4,10 +4,11 @@
 //! against what is there before anything is allocated, and sequences are stepped over with a
 //! counter, never by recursion. [`crate::dicom::ct_image`] reads what a volume needs, later.
 
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Cursor, ErrorKind, Read, Seek};
 
-use dicom_dictionary_std::uids;
+use flate2::read::DeflateDecoder;
 
+use crate::dicom::transfer_syntax::{Encoding, TransferSyntax};
 use crate::dicom::uid::{
     SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid,
 };
@@ -58,26 +59,6 @@ impl Dispose for HeaderError {
     }
 }
 
-/// How elements are encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// Implicit VR Little Endian.
-    Implicit,
-    /// Explicit VR Little Endian; every encapsulated transfer syntax, too.
-    Explicit,
-}
-
-impl Encoding {
-    /// The encoding of a transfer syntax that the store service accepts.
-    pub fn of(transfer_syntax: &TransferSyntaxUid) -> Result<Self, HeaderError> {
-        match transfer_syntax.as_str() {
-            uids::IMPLICIT_VR_LITTLE_ENDIAN => Ok(Self::Implicit),
-            uids::EXPLICIT_VR_LITTLE_ENDIAN => Ok(Self::Explicit),
-            _ => Err(HeaderError::TransferSyntax),
-        }
-    }
-}
-
 /// Who an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceIdentity {
@@ -98,7 +79,31 @@ const SERIES: Tag = (0x0020, 0x000E);
 
 impl InstanceIdentity {
     /// Reads it from a data set that starts where `source` stands and ends where `source` ends.
-    pub fn read(source: impl Read + Seek, encoding: Encoding) -> Result<Self, HeaderError> {
+    ///
+    /// Of a deflated one only the first [`limits::INFLATED_FRONT_BYTES_MAX`] are looked at.
+    ///
+    /// # Errors
+    /// When they are not there, or the transfer syntax is none of ours.
+    pub fn read(
+        source: impl Read + Seek,
+        transfer_syntax: &TransferSyntaxUid,
+    ) -> Result<Self, HeaderError> {
+        let syntax =
+            TransferSyntax::find(transfer_syntax.as_str()).ok_or(HeaderError::TransferSyntax)?;
+        if !syntax.is_deflated {
+            return Self::read_plain(source, syntax.encoding);
+        }
+        let mut front = Vec::new();
+        let inflated = DeflateDecoder::new(BufReader::new(source));
+        let read = inflated.take(limits::INFLATED_FRONT_BYTES_MAX).read_to_end(&mut front);
+        read.map_err(|error| match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::InvalidData => HeaderError::Malformed,
+            _ => HeaderError::Read(error),
+        })?;
+        Self::read_plain(Cursor::new(front), syntax.encoding)
+    }
+
+    fn read_plain(source: impl Read + Seek, encoding: Encoding) -> Result<Self, HeaderError> {
         let mut walk = ElementWalk::new(source, encoding)?;
         let mut found: [Option<String>; 4] = Default::default();
         const WANTED: [Tag; 4] = [SOP_CLASS, SOP_INSTANCE, STUDY, SERIES];
@@ -170,16 +175,16 @@ impl<R: Read + Seek> ElementWalk<R> {
 
     /// The next element's tag alone; `None` at the end.
     pub(crate) fn next_tag(&mut self) -> Result<Option<Tag>, HeaderError> {
-        if self.position == self.end { Ok(None) } else { self.tag().map(Some) }
+        if self.position == self.end { Ok(None) } else { self.tag(self.encoding).map(Some) }
     }
 
-    fn tag(&mut self) -> Result<Tag, HeaderError> {
+    fn tag(&mut self, encoding: Encoding) -> Result<Tag, HeaderError> {
         self.n_elements += 1;
         if self.n_elements > limits::HEADER_ELEMENTS_MAX {
             return Err(HeaderError::TooManyElements);
         }
         let bytes: [u8; 4] = self.array((0, 0))?;
-        Ok((u16::from_le_bytes([bytes[0], bytes[1]]), u16::from_le_bytes([bytes[2], bytes[3]])))
+        Ok((encoding.u16([bytes[0], bytes[1]]), encoding.u16([bytes[2], bytes[3]])))
     }
 
     /// The rest of a head whose tag has been read.
@@ -189,8 +194,8 @@ impl<R: Read + Seek> ElementWalk<R> {
         encoding: Encoding,
     ) -> Result<ElementHead, HeaderError> {
         // Items and delimiters have no VR in any encoding (PS3.5 7.5).
-        if encoding == Encoding::Implicit || tag.0 == 0xFFFE {
-            let length = u32::from_le_bytes(self.array(tag)?);
+        if !encoding.explicit || tag.0 == 0xFFFE {
+            let length = encoding.u32(self.array(tag)?);
             return Ok(ElementHead { tag, length, is_unknown: false });
         }
         let [vr0, vr1, low, high] = self.array(tag)?;
@@ -224,9 +229,9 @@ impl<R: Read + Seek> ElementWalk<R> {
         );
         // A VR that is not known has a 32-bit length: all new ones do (PS3.5 6.2.2).
         let length = if is_short {
-            u32::from(u16::from_le_bytes([low, high]))
+            u32::from(encoding.u16([low, high]))
         } else {
-            u32::from_le_bytes(self.array(tag)?)
+            encoding.u32(self.array(tag)?)
         };
         Ok(ElementHead { tag, length, is_unknown: &vr == b"UN" })
     }
@@ -259,8 +264,9 @@ impl<R: Read + Seek> ElementWalk<R> {
         // The depth from which on elements are implicit, once a UN has been entered.
         let mut implicit_from = head.is_unknown.then_some(1);
         while depth > 0 {
-            let encoding = if implicit_from.is_some() { Encoding::Implicit } else { self.encoding };
-            let tag = self.tag()?;
+            let encoding =
+                if implicit_from.is_some() { Encoding::IMPLICIT_LE } else { self.encoding };
+            let tag = self.tag(encoding)?;
             let inner = self.head(tag, encoding)?;
             match inner.tag {
                 ITEM_DELIMITER | SEQUENCE_DELIMITER => depth -= 1,
@@ -342,7 +348,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8], encoding: Encoding) -> Result<InstanceIdentity, HeaderError> {
-        InstanceIdentity::read(Cursor::new(bytes), encoding)
+        InstanceIdentity::read_plain(Cursor::new(bytes), encoding)
     }
 
     fn expected() -> InstanceIdentity {
@@ -363,7 +369,7 @@ mod tests {
             implicit((0x20, 0x0E), b"1.7 "),
             implicit((0x7FE0, 0x10), b"abcd"),
         ];
-        assert_eq!(read(&bytes.concat(), Encoding::Implicit).unwrap(), expected());
+        assert_eq!(read(&bytes.concat(), Encoding::IMPLICIT_LE).unwrap(), expected());
         let inner = explicit((8, 0x18), b"UI", b"9.9\0");
         let sequence = |vr| {
             let inner = if vr == b"UN" { implicit((8, 0x18), b"9.9\0") } else { inner.clone() };
@@ -394,14 +400,49 @@ mod tests {
                 explicit((0x20, 0x0D), b"UI", b"1.6\0"),
                 explicit((0x20, 0x0E), b"UI", b"1.7\0"),
             ];
-            assert_eq!(read(&bytes.concat(), Encoding::Explicit).unwrap(), expected());
+            assert_eq!(read(&bytes.concat(), Encoding::EXPLICIT_LE).unwrap(), expected());
         }
+    }
+
+    #[test]
+    fn uids_are_found_in_big_endian_and_deflated_data_sets() {
+        let big = |tag: Tag, value: &[u8]| {
+            let length = u16::try_from(value.len()).unwrap();
+            let head = [tag.0.to_be_bytes(), tag.1.to_be_bytes(), *b"UI", length.to_be_bytes()];
+            [&head.concat()[..], value].concat()
+        };
+        let uids: [(Tag, &[u8]); 4] = [
+            (SOP_CLASS, b"1.2.3.4\0"),
+            (SOP_INSTANCE, b"1.5\0"),
+            (STUDY, b"1.6\0"),
+            (SERIES, b"1.7\0"),
+        ];
+        let bytes: Vec<u8> = uids.iter().flat_map(|(tag, value)| big(*tag, value)).collect();
+        let read = |bytes: &[u8], syntax: &str| {
+            InstanceIdentity::read(Cursor::new(bytes), &syntax.parse().unwrap())
+        };
+        assert_eq!(read(&bytes, "1.2.840.10008.1.2.2").unwrap(), expected());
+
+        let plain: Vec<u8> =
+            uids.iter().flat_map(|(tag, value)| explicit(*tag, b"UI", value)).collect();
+        let deflate = |bytes: &[u8]| {
+            let mut out = flate2::write::DeflateEncoder::new(Vec::new(), Default::default());
+            std::io::Write::write_all(&mut out, bytes).unwrap();
+            out.finish().unwrap()
+        };
+        const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+        assert_eq!(read(&deflate(&plain), DEFLATED).unwrap(), expected());
+        // A bomb is not blown up further than its front.
+        let bomb = [plain.clone(), explicit((0x7FE0, 0x10), b"OW", &vec![0; 64 << 20])].concat();
+        assert_eq!(read(&deflate(&bomb), DEFLATED).unwrap(), expected());
+        assert!(matches!(read(&plain, DEFLATED), Err(HeaderError::Malformed)));
+        assert!(matches!(read(&plain, "1.2.3"), Err(HeaderError::TransferSyntax)));
     }
 
     #[test]
     fn hostile_headers_are_refused() {
         let check = |bytes: &[u8], expected: &str| {
-            let error = read(bytes, Encoding::Explicit).unwrap_err();
+            let error = read(bytes, Encoding::EXPLICIT_LE).unwrap_err();
             assert!(format!("{error:?}").starts_with(expected), "{error:?}");
         };
         check(b"", "Missing");
@@ -422,8 +463,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes, Encoding::Explicit);
-            let _ = read(&bytes, Encoding::Implicit);
+            let _ = read(&bytes, Encoding::EXPLICIT_LE);
+            let _ = read(&bytes, Encoding::IMPLICIT_LE);
         }
     }
 }

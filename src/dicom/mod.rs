@@ -1,12 +1,14 @@
 //! The only place that knows DICOM tags and bytes.
 
 pub mod attributes;
+pub mod codec;
 mod codes;
 pub mod ct_image;
 pub mod ct_pixels;
 pub mod ct_series_writer;
 mod dataset_scan;
 pub mod dimse;
+mod encapsulated;
 pub mod header;
 pub mod outline_object;
 pub mod part10;
@@ -17,5 +19,6 @@ pub mod segmentation_reader;
 pub mod store_scp;
 pub mod store_scu;
 pub mod structure_set_reader;
+pub mod transfer_syntax;
 pub mod uid;
 pub mod upper_layer;

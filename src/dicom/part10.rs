@@ -5,7 +5,8 @@
 
 use std::io::{self, Read, Seek};
 
-use crate::dicom::header::{self, ElementWalk, Encoding, HeaderError, Tag};
+use crate::dicom::header::{self, ElementWalk, HeaderError, Tag};
+use crate::dicom::transfer_syntax::Encoding;
 use crate::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid, TransferSyntaxUid};
 use crate::error::{Dispose, Disposition};
 
@@ -103,14 +104,14 @@ impl FileMeta {
 fn read_group(source: impl Read + Seek) -> Result<(FileMeta, u64), HeaderError> {
     const WANTED: [Tag; 4] =
         [MEDIA_STORAGE_SOP_CLASS, MEDIA_STORAGE_SOP_INSTANCE, TRANSFER_SYNTAX, SOURCE_AE_TITLE];
-    let mut walk = ElementWalk::new(source, Encoding::Explicit)?;
+    let mut walk = ElementWalk::new(source, Encoding::EXPLICIT_LE)?;
     let mut found: [Option<String>; 4] = Default::default();
     let mut data_set_start = walk.position();
     while let Some(tag) = walk.next_tag()? {
         if tag.0 != META_GROUP {
             break;
         }
-        let head = walk.head(tag, Encoding::Explicit)?;
+        let head = walk.head(tag, Encoding::EXPLICIT_LE)?;
         match WANTED.iter().position(|wanted| *wanted == tag) {
             Some(index) => found[index] = Some(walk.text(head, META_TEXT_BYTES_MAX)?),
             None => walk.skip(head)?,

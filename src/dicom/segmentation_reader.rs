@@ -128,12 +128,11 @@ pub fn read_segments(
     if n_frames != Some(Ok(frames.len())) {
         return Err(SegmentationError::Attribute("NumberOfFrames"));
     }
-    let pixel_data = scanned.pixel_data.ok_or(SegmentationError::Truncated)?;
     let [_, n_rows, n_columns] = grid.shape();
     let n_bytes = (frames.len() * n_rows * n_columns).div_ceil(8);
-    if pixel_data.end > length || pixel_data.end - pixel_data.start < n_bytes as u64 {
-        return Err(SegmentationError::Truncated);
-    }
+    let pixel_data = scanned.pixel_data.filter(|_| scanned.deflated_from.is_none());
+    let pixel_data = pixel_data.and_then(|it| it.native(n_bytes as u64));
+    let pixel_data = pixel_data.ok_or(SegmentationError::Truncated)?;
     let mut bits = vec![0; n_bytes];
     file.seek(SeekFrom::Start(pixel_data.start)).map_err(SegmentationError::Read)?;
     file.read_exact(&mut bits).map_err(SegmentationError::Read)?;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use crate::dicom::header::{Encoding, HeaderError, InstanceIdentity};
+use crate::dicom::header::{HeaderError, InstanceIdentity};
 use crate::dicom::part10::{FileMeta, Part10Error};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopInstanceUid};
@@ -186,8 +186,7 @@ impl Spool {
         let (meta, data_set_start) = FileMeta::read(&mut file)
             .map_err(|source| SpoolError::Front { path: path.clone(), source })?;
         file.seek(SeekFrom::Start(data_set_start)).map_err(read)?;
-        let identity = Encoding::of(&meta.transfer_syntax)
-            .and_then(|encoding| InstanceIdentity::read(&mut file, encoding))
+        let identity = InstanceIdentity::read(&mut file, &meta.transfer_syntax)
             .map_err(|source| SpoolError::Header { path: path.clone(), source })?;
         let modified = about.modified().map_err(read)?;
         let since_1970 = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -286,8 +285,7 @@ impl PartFile {
         let mut file = self.file.get_ref();
         file.seek(SeekFrom::Start(self.data_set_start))
             .map_err(|source| SpoolError::Read { path: self.path.clone(), source })?;
-        Encoding::of(&self.meta.transfer_syntax)
-            .and_then(|encoding| InstanceIdentity::read(file, encoding))
+        InstanceIdentity::read(file, &self.meta.transfer_syntax)
             .map_err(|source| SpoolError::Header { path: self.path.clone(), source })
     }
 

@@ -36,6 +36,26 @@ impl Decision {
     }
 }
 
+/// What a reader of the report should know about the images, beside the decision. Codes are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Warning {
+    /// Pixels were compressed with loss, which no figure of the networks was measured on.
+    LossyCompression,
+}
+
+impl Warning {
+    /// The same as a sentence.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::LossyCompression => {
+                "The images were compressed with loss; how well such are screened was not measured."
+            }
+        }
+    }
+}
+
 /// Everything about one screened series. Holds no patient name or id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScreeningReport {
@@ -57,6 +77,9 @@ pub struct ScreeningReport {
     pub decision: Decision,
     /// Why it is not assessable.
     pub reason: Option<Reason>,
+    /// What is unusual about the images.
+    #[serde(default)]
+    pub warnings: Vec<Warning>,
     /// 0..1, orders series for a ROC curve even where nothing is flagged.
     pub score: f64,
     /// Right, then left. Empty when the series never became a volume.

@@ -10,7 +10,7 @@ use crate::intake::ct_volume::{VolumePlan, assemble, load};
 use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::screening::measure::Outline;
-use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing};
+use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing, Warning};
 use crate::screening::screener::{ScreenError, Screened, Screener};
 use crate::screening::stopwatch::Stopwatch;
 use crate::status::Stage;
@@ -96,6 +96,7 @@ impl Analysis<'_> {
             (self.on_stage)(stage);
         };
         on_stage(Stage::Loading);
+        let is_lossy = images.iter().any(|image| image.instance.is_lossy);
         let found = volume(images, unusable);
         let mut screened = match &found {
             Ok((_, volume)) => self.screener.screen(volume, &on_stage)?,
@@ -103,7 +104,9 @@ impl Analysis<'_> {
         };
         let outlines = std::mem::take(&mut screened.outlines);
         let detail = found.ok().map(|(plan, volume)| Detail { plan, volume, outlines });
-        Ok(Analysed { report: self.report(identity, screened, watch.read()), detail })
+        let mut report = self.report(identity, screened, watch.read());
+        report.warnings = is_lossy.then_some(Warning::LossyCompression).into_iter().collect();
+        Ok(Analysed { report, detail })
     }
 
     /// The report of a series that could not be analysed at all.
@@ -128,6 +131,7 @@ impl Analysis<'_> {
             models: self.screener.identities(),
             decision: screened.decision,
             reason: screened.reason,
+            warnings: Vec::new(),
             score: screened.score,
             glands: screened.glands,
             candidates: screened.candidates,

@@ -22,5 +22,6 @@ mod real_ct;
 mod results;
 mod segmentation;
 mod tidy;
+mod transfer_syntaxes;
 mod units;
 mod wire;

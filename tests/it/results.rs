@@ -87,6 +87,7 @@ static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
         },
         decision: Decision::Flagged,
         reason: None,
+        warnings: Vec::new(),
         score: 0.97,
         glands: vec![
             gland(Side::Right, Decision::NotFlagged, 0.03),

@@ -3,13 +3,16 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dicom_ul::pdu::{AbortRQSource, PDataValue, PDataValueType, Pdu};
+use parotidd::dicom::ct_series_writer::CtEncoding;
 use parotidd::dicom::dimse::{self, StoreStatus};
+use parotidd::dicom::part10::FileMeta;
 use parotidd::dicom::store_scp::{AssociationEnd, Rejection, ScpEvent};
 use parotidd::dicom::store_scu::{self, ScuError, ScuOptions, SendOutcome};
 use parotidd::error::Disposition;
@@ -18,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use self::support::*;
+use crate::transfer_syntaxes::write_slice;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_scu_sends_to_our_scp() {
@@ -327,6 +331,56 @@ async fn dcmtk_sends_to_our_scp() {
         assert_eq!(pixels.len(), 500_000);
     }
     server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dcmtk_sends_compressed_images_and_they_stay_as_sent() {
+    let server = Server::start().await;
+    let port = server.address.port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let plain = write_slice(folder.path(), CtEncoding::default());
+    // How each is made, and how storescu is told to propose it.
+    let ways: [(&str, &[&str], &str, &str); 8] = [
+        ("dcmconv", &["+te"], "-xe", "1.2.840.10008.1.2.1"),
+        ("dcmconv", &["+ti"], "-xi", "1.2.840.10008.1.2"),
+        ("dcmconv", &["+tb"], "-xb", "1.2.840.10008.1.2.2"),
+        ("dcmconv", &["+td"], "-xd", "1.2.840.10008.1.2.1.99"),
+        ("dcmcrle", &[], "-xr", "1.2.840.10008.1.2.5"),
+        ("dcmcjpeg", &["+e1"], "-xs", "1.2.840.10008.1.2.4.70"),
+        ("dcmcjpls", &["+el"], "-xt", "1.2.840.10008.1.2.4.80"),
+        ("dcmcjpls", &["+en"], "-xu", "1.2.840.10008.1.2.4.81"),
+    ];
+    for (n, (program, arguments, propose, syntax)) in ways.into_iter().enumerate() {
+        let path = folder.path().join(format!("{n}.dcm"));
+        let files = [&plain, &path].map(|path| path.to_str().unwrap().to_owned());
+        let made = arguments.iter().map(|it| (*it).to_owned()).chain(files);
+        let Some(made) = dcmtk(program, made.collect()).await else { return };
+        assert!(made);
+        let sent = ["-aet", "CT1", "-aec", "PAROTIDD", propose, "127.0.0.1", &port];
+        let sent = sent.map(str::to_owned).into_iter().chain([path.to_str().unwrap().to_owned()]);
+        assert_eq!(dcmtk("storescu", sent.collect()).await, Some(true));
+        let instance = server.instances().pop().unwrap();
+        let received = server.spool.folder().join(&instance.path);
+        let [kept, sent] = [&received, &path].map(|path| {
+            let (meta, start) = FileMeta::read(std::fs::File::open(path).unwrap()).unwrap();
+            assert_eq!(meta.transfer_syntax.as_str(), syntax);
+            std::fs::read(path).unwrap().split_off(start as usize)
+        });
+        if syntax == "1.2.840.10008.1.2.1.99" {
+            // storescu deflates anew; what it inflates to is what was sent.
+            assert_eq!(inflated(&kept), inflated(&sent));
+        } else {
+            assert!(kept == sent, "{syntax}");
+        }
+    }
+    assert_eq!(server.instances().len(), ways.len());
+    server.expect_alive().await;
+}
+
+fn inflated(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    flate2::read::DeflateDecoder::new(bytes).read_to_end(&mut out).unwrap();
+    out
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,7 @@ use tokio::time::{sleep, timeout};
 
 use self::association::Association;
 use self::negotiation::{Agreement, negotiate};
-pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES, TRANSFER_SYNTAXES};
+pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
 use crate::clock::Clock;
 use crate::dicom::received::ReceivedInstance;

@@ -11,6 +11,7 @@ use dicom_ul::pdu::{
 };
 
 use super::request::AssociateRequest;
+use crate::dicom::transfer_syntax::TRANSFER_SYNTAXES;
 use crate::dicom::uid::{AeTitle, TransferSyntaxUid};
 use crate::dicom::upper_layer::our_user_variables;
 
@@ -20,10 +21,6 @@ pub const STORAGE_SOP_CLASSES: [&str; 3] = [
     uids::ENHANCED_CT_IMAGE_STORAGE,
     uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE,
 ];
-
-/// Encodings that are taken, the one we like best first.
-pub const TRANSFER_SYNTAXES: [&str; 2] =
-    [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
 
 /// Who may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +158,8 @@ fn answer_context(proposed: &PresentationContextProposed) -> PresentationContext
     let is_ours = proposed.abstract_syntax == uids::VERIFICATION
         || STORAGE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
     let syntax = TRANSFER_SYNTAXES
-        .into_iter()
+        .iter()
+        .map(|syntax| syntax.uid)
         .find(|syntax| proposed.transfer_syntaxes.iter().any(|proposed| proposed == syntax));
     let (reason, transfer_syntax) = match (is_ours, syntax) {
         (false, _) => (PresentationContextResultReason::AbstractSyntaxNotSupported, None),

@@ -44,6 +44,7 @@ pub(super) fn check_report(report: &Value) {
             ("reason", MAYBE_STRING),
             ("score", NUMBER),
             ("glands", ARRAY),
+            ("warnings", ARRAY),
             ("candidates", ARRAY),
             ("timing_ms", OBJECT),
         ],
