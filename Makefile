@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow bench bench-instructions bench-inference cross-test cross-count miri check deny prerequisites
+.PHONY: demo run test test-slow bench bench-instructions bench-inference bench-receive cross-test cross-count miri check deny prerequisites
 .PHONY: peers train help clean
 
 CARGO ?= cargo
@@ -54,6 +54,10 @@ bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio
 	$(CARGO) bench --locked --bench inference --no-run
 	$(BENCH_PYTHON) tests/bench/inference.py "$$(ls -t target/release/deps/inference-* | grep -v '\.d$$' | head -1)" \
 	  --screen target/release/parotidd --threads 1 2
+
+bench-receive: prerequisites peers ## images over DICOM in turn with DCMTK: ratio NAME VALUE (SPREAD)
+	$(CARGO) build --locked --release
+	python3 tests/bench/receive.py target/release/parotidd
 
 check: prerequisites ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check

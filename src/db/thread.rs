@@ -178,9 +178,12 @@ fn serve(connection: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>
 fn run_together(connection: &Connection, batch: &mut [Box<dyn Command>]) -> SqlResult<()> {
     let transaction = connection.unchecked_transaction()?;
     for command in batch {
-        transaction.execute_batch("SAVEPOINT operation")?;
+        transaction.prepare_cached("SAVEPOINT operation")?.execute([])?;
         let end = match command.run(&transaction) {
-            Ran::Well => "RELEASE operation",
+            Ran::Well => {
+                transaction.prepare_cached("RELEASE operation")?.execute([])?;
+                continue;
+            }
             // On a full disk SQLite may roll back the whole transaction by itself (lang_transaction,
             // "response to errors within a transaction"): then all of the batch came to nothing.
             Ran::Badly(Some(cause)) if transaction.is_autocommit() => {

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 use crate::dicom::header::{HeaderError, InstanceIdentity};
 use crate::dicom::part10::{FileMeta, Part10Error};
 use crate::dicom::received::ReceivedInstance;
@@ -30,6 +32,8 @@ const PART: &str = "part";
 const DCM: &str = "dcm";
 /// Bytes gathered before they are written: a peer may send in tiny pieces.
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+/// The disk is given what was written so many bytes at a time.
+const WRITEBACK_BYTES: u64 = 128 * 1024;
 
 /// What failed.
 #[derive(Debug, thiserror::Error)]
@@ -151,7 +155,8 @@ impl Spool {
         let front = meta.encode();
         let data_set_start = front.len() as u64;
         let spool = Arc::clone(self);
-        let mut part = PartFile { spool, meta, path, file, data_set_start, bytes: 0, done: false };
+        let mut part =
+            PartFile { spool, meta, path, file, data_set_start, bytes: 0, given: 0, done: false };
         part.write(&front)?;
         Ok(part)
     }
@@ -260,6 +265,8 @@ pub struct PartFile {
     file: BufWriter<File>,
     data_set_start: u64,
     bytes: u64,
+    /// Of these, how many the disk was asked to begin with.
+    given: u64,
     done: bool,
 }
 
@@ -270,7 +277,23 @@ impl PartFile {
         if self.bytes > limits::INSTANCE_BYTES_MAX {
             return Err(SpoolError::TooLarge);
         }
-        self.file.write_all(bytes).map_err(|source| self.write_error(source))
+        self.file.write_all(bytes).map_err(|source| self.write_error(source))?;
+        self.begin_writeback();
+        Ok(())
+    }
+
+    /// Has the disk begin with what it has not been given yet, so that the sync at the end finds little to do.
+    fn begin_writeback(&mut self) {
+        let written = self.bytes - self.file.buffer().len() as u64;
+        if written < self.given + WRITEBACK_BYTES {
+            return;
+        }
+        let range =
+            [self.given, written - self.given].map(|it| i64::try_from(it).unwrap_or(i64::MAX));
+        let advice = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        // Only a hint: what it does not do the sync does.
+        let _ = posix_fadvise(self.file.get_ref(), range[0], range[1], advice);
+        self.given = written;
     }
 
     /// Bytes so far, with the file's front.
