@@ -84,6 +84,9 @@ peers:
 	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } && \
 	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q dcmtk dicom3tools systemd python3-venv; } || \
 	  echo "DCMTK, dicom3tools, systemd-analyze or python3-venv are missing: tests against them will be skipped" >&2
+	@target/peers-venv/bin/python -c 'import pynetdicom' 2>/dev/null || { python3 -m venv target/peers-venv && \
+	  target/peers-venv/bin/pip install --quiet --requirement tests/peers/requirements.txt; } || \
+	  echo "pynetdicom cannot be installed: tests with it will be skipped" >&2
 	@$(ONNXRUNTIME) || echo "onnxruntime cannot be installed: the test against it will be skipped" >&2
 
 clean: ## what demo and cargo made

@@ -16,6 +16,7 @@ use crate::db::jobs::{self, Enqueued};
 use crate::db::{Db, DbError};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{InstanceSink, ScpEvent, SinkError};
+use crate::dicom::uid::{SopClassUid, SopInstanceUid};
 use crate::error::{Chain, Dispose, Disposition};
 use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
 use crate::limits::TASK_BEAT;
@@ -45,6 +46,16 @@ impl InstanceSink for Recorder {
             .send(arrival)
             .await
             .map_err(|error| SinkError { disposition: Disposition::Retry, source: Box::new(error) })
+    }
+
+    async fn stored(
+        &self,
+        instances: Vec<SopInstanceUid>,
+    ) -> Result<Vec<Option<SopClassUid>>, SinkError> {
+        self.db.call(instances::classes(instances)).await.map_err(|error| SinkError {
+            disposition: error.disposition(),
+            source: Box::new(error),
+        })
     }
 }
 

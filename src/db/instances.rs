@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::row;
 use super::thread::Operation;
 use crate::dicom::received::ReceivedInstance;
-use crate::dicom::uid::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
+use crate::dicom::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 /// Whether an instance was new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +122,18 @@ pub fn find(sop_instance: SopInstanceUid) -> Operation<Option<ReceivedInstance>>
             ))?
             .query_row([sop_instance.as_str()], read)
             .optional()
+    })
+}
+
+/// The SOP class of each instance that has a row.
+pub fn classes(instances: Vec<SopInstanceUid>) -> Operation<Vec<Option<SopClassUid>>> {
+    Operation::new("look up instances", move |connection| {
+        let mut query = connection
+            .prepare_cached("SELECT sop_class_uid FROM instances WHERE sop_instance_uid = ?1")?;
+        let class = |uid: &SopInstanceUid| {
+            query.query_row([uid.as_str()], |found| row::parsed(found, 0)).optional()
+        };
+        instances.iter().map(class).collect()
     })
 }
 

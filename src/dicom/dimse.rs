@@ -12,6 +12,8 @@ mod field {
     pub(super) const C_STORE_RQ: u16 = 0x0001;
     pub(super) const C_ECHO_RQ: u16 = 0x0030;
     pub(super) const C_CANCEL_RQ: u16 = 0x0FFF;
+    pub(super) const N_EVENT_REPORT_RQ: u16 = 0x0100;
+    pub(super) const N_ACTION_RQ: u16 = 0x0130;
     /// Set in every response.
     pub(super) const RESPONSE: u16 = 0x8000;
 }
@@ -20,6 +22,7 @@ mod field {
 mod element {
     pub(super) const GROUP_LENGTH: u16 = 0x0000;
     pub(super) const AFFECTED_SOP_CLASS_UID: u16 = 0x0002;
+    pub(super) const REQUESTED_SOP_CLASS_UID: u16 = 0x0003;
     pub(super) const COMMAND_FIELD: u16 = 0x0100;
     pub(super) const MESSAGE_ID: u16 = 0x0110;
     pub(super) const MESSAGE_ID_RESPONDED_TO: u16 = 0x0120;
@@ -27,6 +30,9 @@ mod element {
     pub(super) const DATA_SET_TYPE: u16 = 0x0800;
     pub(super) const STATUS: u16 = 0x0900;
     pub(super) const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
+    pub(super) const REQUESTED_SOP_INSTANCE_UID: u16 = 0x1001;
+    pub(super) const EVENT_TYPE_ID: u16 = 0x1002;
+    pub(super) const ACTION_TYPE_ID: u16 = 0x1008;
 }
 
 /// Command Data Set Type (0000,0800): no data set follows.
@@ -164,6 +170,8 @@ pub enum Command {
     },
     /// C-STORE-RQ.
     Store(StoreRequest),
+    /// N-ACTION-RQ.
+    Action(ActionRequest),
     /// C-CANCEL-RQ: asks nothing of us, and is not answered.
     Cancel,
     /// A response.
@@ -192,6 +200,48 @@ pub struct StoreRequest {
     pub has_data_set: bool,
 }
 
+/// N-ACTION-RQ (PS3.7 10.3.4.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActionRequest {
+    /// Message ID (0000,0110).
+    pub message_id: u16,
+    /// Requested SOP Class UID (0000,0003), unpadded.
+    pub sop_class: String,
+    /// Requested SOP Instance UID (0000,1001), unpadded.
+    pub sop_instance: String,
+    /// Action Type ID (0000,1008).
+    pub action_type: u16,
+    /// Whether a data set follows.
+    pub has_data_set: bool,
+}
+
+/// Status of an N-ACTION-RSP (PS3.7 10.1.4.1.10, annex C).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActionStatus {
+    /// 0000H.
+    Success,
+    /// 0110H: it could not be done.
+    ProcessingFailure,
+    /// 0112H: there is no such instance.
+    NoSuchSopInstance,
+    /// 0115H: what came with it makes no sense.
+    InvalidArgument,
+    /// 0123H: there is no such action.
+    NoSuchAction,
+}
+
+impl ActionStatus {
+    fn code(self) -> u16 {
+        match self {
+            Self::Success => 0x0000,
+            Self::ProcessingFailure => 0x0110,
+            Self::NoSuchSopInstance => 0x0112,
+            Self::InvalidArgument => 0x0115,
+            Self::NoSuchAction => 0x0123,
+        }
+    }
+}
+
 /// A response to any request, as far as we read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Response {
@@ -201,6 +251,14 @@ pub struct Response {
     pub message_id: u16,
     /// Status (0000,0900).
     pub status: StoreStatus,
+}
+
+impl Response {
+    /// Whether it answers an N-EVENT-REPORT-RQ.
+    #[must_use]
+    pub fn is_of_event_report(&self) -> bool {
+        self.field == field::N_EVENT_REPORT_RQ | field::RESPONSE
+    }
 }
 
 impl Command {
@@ -224,6 +282,13 @@ impl Command {
                 message_id,
                 sop_class: set.text(element::AFFECTED_SOP_CLASS_UID),
                 sop_instance: set.text(element::AFFECTED_SOP_INSTANCE_UID),
+                has_data_set,
+            }),
+            field::N_ACTION_RQ => Self::Action(ActionRequest {
+                message_id,
+                sop_class: set.text(element::REQUESTED_SOP_CLASS_UID),
+                sop_instance: set.text(element::REQUESTED_SOP_INSTANCE_UID),
+                action_type: set.u16(element::ACTION_TYPE_ID)?,
                 has_data_set,
             }),
             _ => Self::Unsupported { field, message_id, has_data_set },
@@ -361,6 +426,40 @@ pub fn store_response(request: &StoreRequest, status: StoreStatus) -> Vec<u8> {
         .u16(element::DATA_SET_TYPE, NO_DATA_SET)
         .u16(element::STATUS, status.code())
         .uid(element::AFFECTED_SOP_INSTANCE_UID, instance.as_ref().map(SopInstanceUid::as_str))
+        .finish()
+}
+
+/// N-ACTION-RSP (PS3.7 10.3.4.2).
+#[must_use]
+pub fn action_response(request: &ActionRequest, status: ActionStatus) -> Vec<u8> {
+    let class = request.sop_class.parse::<SopClassUid>().ok();
+    let instance = request.sop_instance.parse::<SopInstanceUid>().ok();
+    Encoder::default()
+        .uid(element::AFFECTED_SOP_CLASS_UID, class.as_ref().map(SopClassUid::as_str))
+        .u16(element::COMMAND_FIELD, field::N_ACTION_RQ | field::RESPONSE)
+        .u16(element::MESSAGE_ID_RESPONDED_TO, request.message_id)
+        .u16(element::DATA_SET_TYPE, NO_DATA_SET)
+        .u16(element::STATUS, status.code())
+        .uid(element::AFFECTED_SOP_INSTANCE_UID, instance.as_ref().map(SopInstanceUid::as_str))
+        .u16(element::ACTION_TYPE_ID, request.action_type)
+        .finish()
+}
+
+/// N-EVENT-REPORT-RQ; a data set follows (PS3.7 10.3.1.1).
+#[must_use]
+pub fn event_report_request(
+    message_id: u16,
+    sop_class: &str,
+    sop_instance: &str,
+    event_type: u16,
+) -> Vec<u8> {
+    Encoder::default()
+        .uid(element::AFFECTED_SOP_CLASS_UID, Some(sop_class))
+        .u16(element::COMMAND_FIELD, field::N_EVENT_REPORT_RQ)
+        .u16(element::MESSAGE_ID, message_id)
+        .u16(element::DATA_SET_TYPE, DATA_SET)
+        .uid(element::AFFECTED_SOP_INSTANCE_UID, Some(sop_instance))
+        .u16(element::EVENT_TYPE_ID, event_type)
         .finish()
 }
 

@@ -3,6 +3,7 @@
 pub mod attributes;
 pub mod codec;
 mod codes;
+pub mod commitment;
 pub mod ct_image;
 pub mod ct_pixels;
 pub mod ct_series_writer;

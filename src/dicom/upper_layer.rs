@@ -269,11 +269,20 @@ pub(crate) fn push_data(out: &mut Vec<u8>, pdv: Pdv<'_>) {
 
 /// A whole command set as P-DATA-TF PDUs, in pieces that the peer takes.
 pub(crate) fn command_pdus(context: u8, command: &[u8], peer_pdu_bytes_max: u32) -> Vec<u8> {
-    let mut out = Vec::with_capacity(command.len() + HEAD_BYTES + PDV_HEAD_BYTES);
-    let mut pieces = command.chunks(piece_bytes_max(peer_pdu_bytes_max)).peekable();
+    whole_pdus(context, true, command, peer_pdu_bytes_max)
+}
+
+/// A whole, short data set likewise.
+pub(crate) fn data_set_pdus(context: u8, data_set: &[u8], peer_pdu_bytes_max: u32) -> Vec<u8> {
+    whole_pdus(context, false, data_set, peer_pdu_bytes_max)
+}
+
+fn whole_pdus(context: u8, is_command: bool, whole: &[u8], peer_pdu_bytes_max: u32) -> Vec<u8> {
+    let mut out = Vec::with_capacity(whole.len() + HEAD_BYTES + PDV_HEAD_BYTES);
+    let mut pieces = whole.chunks(piece_bytes_max(peer_pdu_bytes_max)).peekable();
     while let Some(data) = pieces.next() {
         let is_last = pieces.peek().is_none();
-        push_data(&mut out, Pdv { context, is_command: true, is_last, data });
+        push_data(&mut out, Pdv { context, is_command, is_last, data });
     }
     out
 }

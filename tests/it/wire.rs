@@ -9,13 +9,16 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{AbortRQSource, PDataValue, PDataValueType, Pdu};
+use parotidd::dicom::commitment;
 use parotidd::dicom::ct_series_writer::CtEncoding;
 use parotidd::dicom::dimse::{self, StoreStatus};
 use parotidd::dicom::part10::FileMeta;
 use parotidd::dicom::store_scp::{AssociationEnd, Rejection, ScpEvent};
 use parotidd::dicom::store_scu::{self, ScuError, ScuOptions, SendOutcome};
 use parotidd::error::Disposition;
+use parotidd::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -374,6 +377,95 @@ async fn dcmtk_sends_compressed_images_and_they_stay_as_sent() {
         }
     }
     assert_eq!(server.instances().len(), ways.len());
+    server.expect_alive().await;
+}
+
+/// Runs a script of `tests/peers`; `None` where pynetdicom is not installed.
+async fn pynetdicom(script: &'static str, arguments: Vec<String>) -> Option<serde_json::Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("target/peers-venv/bin/python");
+    if !python.exists() {
+        eprintln!("skipped: pynetdicom is not installed (`make peers` does that)");
+        return None;
+    }
+    let script = root.join("tests/peers").join(script);
+    let run = move || Command::new(python).arg(script).args(arguments).output().unwrap();
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["1.2.3.1", "1.2.3.2"].map(|uid| write_file(folder.path(), uid, 5_000));
+    let files = files.map(|path| path.to_str().unwrap().to_owned());
+    let arguments = [server.address.port().to_string()].into_iter().chain(files).collect();
+    let Some(heard) = pynetdicom("storage_commitment.py", arguments).await else { return };
+    let expected = serde_json::json!({
+        "stored": [0, 0],
+        "action": 0,
+        "event_type": 2,
+        "transaction": "2.25.7",
+        "committed": ["1.2.3.1", "1.2.3.2"],
+        "failed": [["2.25.404", 0x0112]],
+        "still_open": true,
+    });
+    assert_eq!(heard, expected);
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commitment_that_makes_no_sense_is_answered_and_the_association_goes_on() {
+    let server = Server::start().await;
+    let mut peer = RawPeer::connect(&server).await;
+    let mut associate = request("CT1", "PAROTIDD");
+    associate.presentation_contexts[2].abstract_syntax =
+        uids::STORAGE_COMMITMENT_PUSH_MODEL.to_owned();
+    peer.send(&associate.into()).await;
+    assert!(matches!(peer.receive().await, Pdu::AssociationAC(_)));
+    const COMMITMENT: u8 = 5;
+    let action = |message_id: u16, action_type: u16, instance: &str| {
+        let element = |number: u16, value: &[u8]| {
+            let length = u32::try_from(value.len()).unwrap();
+            [&[0, 0][..], &number.to_le_bytes(), &length.to_le_bytes(), value].concat()
+        };
+        let class = format!("{}\0", uids::STORAGE_COMMITMENT_PUSH_MODEL);
+        let instance = format!("{instance}{}", if instance.len() % 2 == 1 { "\0" } else { "" });
+        [
+            element(0x0003, &class.as_bytes()[..class.len() & !1]),
+            element(0x0100, &0x0130_u16.to_le_bytes()),
+            element(0x0110, &message_id.to_le_bytes()),
+            element(0x0800, &1_u16.to_le_bytes()),
+            element(0x1001, instance.as_bytes()),
+            element(0x1008, &action_type.to_le_bytes()),
+        ]
+        .concat()
+    };
+    let known = commitment::WELL_KNOWN_INSTANCE;
+    let none = b"no data set at all";
+    for (n, (action_type, instance, context, data, status)) in [
+        (1, known, COMMITMENT, &none[..], 0x0115),
+        (1, known, COMMITMENT, &[], 0x0115),
+        (2, known, COMMITMENT, &none[..], 0x0123),
+        (1, "1.2.3", COMMITMENT, &none[..], 0x0112),
+        (1, known, CT, &none[..], 0x0112),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let message_id = u16::try_from(n).unwrap() + 1;
+        peer.send_command(context, &action(message_id, action_type, instance)).await;
+        peer.send_data(context, true, data).await;
+        peer.expect_response(0x8130, message_id, StoreStatus::from_code(status)).await;
+    }
+    // One that is too long is no longer a matter of statuses.
+    peer.send_command(COMMITMENT, &action(9, 1, known)).await;
+    for _ in 0..=limits::COMMITMENT_BYTES_MAX / 100_000 {
+        peer.send_data(COMMITMENT, false, &[0; 100_000]).await;
+    }
+    peer.expect_abort().await;
     server.expect_alive().await;
 }
 

@@ -8,16 +8,15 @@
 
 use std::collections::BTreeSet;
 
-use dicom_dictionary_std::uids;
 use dicom_ul::pdu::{AbortRQSource, Pdu};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::incoming::Incoming;
-use super::negotiation::{Agreement, Context};
+use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
 use super::{AssociationEnd, InstanceSink, StoreScp};
-use crate::dicom::dimse::{self, Command, StoreRequest, StoreStatus};
+use crate::dicom::dimse::{self, ActionRequest, Command, StoreRequest, StoreStatus};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::SeriesInstanceUid;
@@ -27,7 +26,7 @@ use crate::limits;
 
 /// Where in a message the association stands.
 #[derive(Debug)]
-enum Message {
+pub(super) enum Message {
     Idle,
     /// A command set is arriving in pieces.
     Command {
@@ -39,6 +38,12 @@ enum Message {
         context: u8,
         request: StoreRequest,
         incoming: Incoming,
+    },
+    /// What an N-ACTION asks is arriving.
+    Action {
+        context: u8,
+        request: ActionRequest,
+        bytes: Vec<u8>,
     },
     /// A data set that nobody wants; the response is ready.
     Discard {
@@ -55,11 +60,13 @@ pub(super) struct Summary {
 }
 
 pub(super) struct Association<'a, T, S> {
-    pdus: &'a mut PduStream<T>,
-    scp: &'a StoreScp<S>,
-    agreement: Agreement,
-    message: Message,
+    pub(super) pdus: &'a mut PduStream<T>,
+    pub(super) scp: &'a StoreScp<S>,
+    pub(super) agreement: Agreement,
+    pub(super) message: Message,
     summary: Summary,
+    /// Reports that the peer was sent.
+    pub(super) n_reports: u16,
     /// Given back before the peer learns that the association has ended, so that it can come back at
     /// once.
     permit: Option<OwnedSemaphorePermit>,
@@ -73,7 +80,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (message, summary) = (Message::Idle, Summary::default());
-        Self { pdus, scp, agreement, message, summary, permit: Some(permit) }
+        Self { pdus, scp, agreement, message, summary, n_reports: 0, permit: Some(permit) }
     }
 
     /// Accepts it and serves it until it ends. On an error the caller aborts, else it lingers.
@@ -141,6 +148,17 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 self.message = Message::Store { context, request, incoming };
                 Ok(())
             }
+            (Message::Action { context, request, mut bytes }, false) if context == pdv.context => {
+                if bytes.len() + pdv.data.len() > limits::COMMITMENT_BYTES_MAX {
+                    return Err(UpperLayerError::invalid("data set of an N-ACTION too long"));
+                }
+                bytes.extend_from_slice(pdv.data);
+                if pdv.is_last {
+                    return self.commit_storage(context, &request, &bytes).await;
+                }
+                self.message = Message::Action { context, request, bytes };
+                Ok(())
+            }
             (Message::Discard { context, response }, false) if context == pdv.context => {
                 if pdv.is_last {
                     return self.respond(context, &response).await;
@@ -186,14 +204,21 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 let response = dimse::unrecognized_response(field, message_id);
                 self.answer(context, has_data_set, response).await
             }
+            Command::Action(request) => self.begin_action(context, request).await,
             // Nothing of ours runs long enough to be cancelled.
             Command::Cancel => Ok(()),
+            Command::Response(response) if response.is_of_event_report() && self.n_reports > 0 => {
+                if response.status != StoreStatus::Success {
+                    tracing::warn!(status = %response.status, "a storage commitment was not heard");
+                }
+                Ok(())
+            }
             Command::Response(_) => Err(UpperLayerError::unexpected("response to no request")),
         }
     }
 
     /// Answers now, or once the data set that belongs to the request has gone by.
-    async fn answer(
+    pub(super) async fn answer(
         &mut self,
         context: u8,
         has_data_set: bool,
@@ -231,7 +256,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
     /// What the command set alone can be refused for.
     fn check_store(&self, context: u8, request: &StoreRequest) -> Result<FileMeta, StoreStatus> {
         let context = self.context(context).ok_or(StoreStatus::SopClassNotSupported)?;
-        let is_storage = context.abstract_syntax != uids::VERIFICATION;
+        let is_storage = STORAGE_SOP_CLASSES.contains(&context.abstract_syntax.as_str());
         if !is_storage || request.sop_class != context.abstract_syntax {
             return Err(StoreStatus::SopClassNotSupported);
         }
@@ -249,7 +274,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
         })
     }
 
-    fn context(&self, id: u8) -> Option<&Context> {
+    pub(super) fn context(&self, id: u8) -> Option<&Context> {
         self.agreement.contexts.iter().find(|context| context.id == id)
     }
 
@@ -299,7 +324,11 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
         }
     }
 
-    async fn respond(&mut self, context: u8, command: &[u8]) -> Result<(), UpperLayerError> {
+    pub(super) async fn respond(
+        &mut self,
+        context: u8,
+        command: &[u8],
+    ) -> Result<(), UpperLayerError> {
         let pdus = upper_layer::command_pdus(context, command, self.agreement.peer_pdu_bytes_max);
         self.pdus.write_bytes(&pdus, self.scp.options.idle_timeout).await
     }

@@ -1,4 +1,4 @@
-//! Storage SCP: takes CT instances from scanners and PACS, and answers C-ECHO.
+//! Storage SCP: takes CT instances from scanners and PACS, promises to keep them, and answers C-ECHO.
 //!
 //! ```text
 //! listener --> connection --A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
@@ -14,6 +14,7 @@ mod association;
 mod incoming;
 mod negotiation;
 mod request;
+mod storage_commitment;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
 use crate::clock::Clock;
 use crate::dicom::received::ReceivedInstance;
-use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
+use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
 use crate::error::{Chain, Dispose, Disposition};
 use crate::intake::spool::Spool;
@@ -65,9 +66,15 @@ pub trait InstanceSink: Send + Sync + 'static {
         &self,
         instance: ReceivedInstance,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// The SOP class of each of these that is recorded, so that its sender may forget it.
+    fn stored(
+        &self,
+        instances: Vec<SopInstanceUid>,
+    ) -> impl Future<Output = Result<Vec<Option<SopClassUid>>, SinkError>> + Send;
 }
 
-/// The sink did not record an instance. `Reject` removes it, anything else leaves it in the spool.
+/// The sink did not record an instance, or could not look for some. `Reject` removes it, anything else leaves it in the spool.
 #[derive(Debug, thiserror::Error)]
 #[error("could not record the instance")]
 pub struct SinkError {

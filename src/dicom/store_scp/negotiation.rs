@@ -11,11 +11,11 @@ use dicom_ul::pdu::{
 };
 
 use super::request::AssociateRequest;
-use crate::dicom::transfer_syntax::TRANSFER_SYNTAXES;
+use crate::dicom::transfer_syntax::{PixelCoding, TRANSFER_SYNTAXES, TransferSyntax};
 use crate::dicom::uid::{AeTitle, TransferSyntaxUid};
 use crate::dicom::upper_layer::our_user_variables;
 
-/// Kinds of object that are taken, beside Verification.
+/// Kinds of object that are taken, beside Verification and Storage Commitment.
 pub const STORAGE_SOP_CLASSES: [&str; 3] = [
     uids::CT_IMAGE_STORAGE,
     uids::ENHANCED_CT_IMAGE_STORAGE,
@@ -155,10 +155,16 @@ fn accepted(
 }
 
 fn answer_context(proposed: &PresentationContextProposed) -> PresentationContextResult {
-    let is_ours = proposed.abstract_syntax == uids::VERIFICATION
-        || STORAGE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
+    let is_storage = STORAGE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
+    let is_ours = is_storage
+        || [uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL]
+            .contains(&proposed.abstract_syntax.as_str());
+    // Messages without pixels have nothing to compress.
+    let is_plain =
+        |syntax: &&TransferSyntax| syntax.pixels == PixelCoding::Native && !syntax.is_deflated;
     let syntax = TRANSFER_SYNTAXES
         .iter()
+        .filter(|syntax| is_storage || is_plain(syntax))
         .map(|syntax| syntax.uid)
         .find(|syntax| proposed.transfer_syntaxes.iter().any(|proposed| proposed == syntax));
     let (reason, transfer_syntax) = match (is_ours, syntax) {

@@ -18,6 +18,7 @@ use parotidd::dicom::store_scp::{
     CallingAeTitles, InstanceSink, ScpEvent, ScpOptions, SinkError, StoreScp,
 };
 use parotidd::dicom::store_scu::{self, ScuOptions};
+use parotidd::dicom::uid::{SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
 use parotidd::intake::spool::Spool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,6 +49,17 @@ impl InstanceSink for Records {
         }
         self.instances.lock().unwrap().push(instance);
         Ok(())
+    }
+
+    async fn stored(
+        &self,
+        instances: Vec<SopInstanceUid>,
+    ) -> Result<Vec<Option<SopClassUid>>, SinkError> {
+        let known = self.instances.lock().unwrap();
+        let class = |uid: &SopInstanceUid| {
+            known.iter().find(|it| it.sop_instance == *uid).map(|it| it.sop_class.clone())
+        };
+        Ok(instances.iter().map(class).collect())
     }
 }
 

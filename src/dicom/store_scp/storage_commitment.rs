@@ -1,0 +1,103 @@
+//! The part of an association that promises to keep instances (PS3.4 annex J).
+
+use dicom_dictionary_std::uids;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+use super::InstanceSink;
+use super::association::{Association, Message};
+use crate::dicom::commitment::{self, CommitmentRequest, Failure};
+use crate::dicom::dimse::{self, ActionRequest, ActionStatus};
+use crate::dicom::uid::SopClassUid;
+use crate::dicom::upper_layer::{self, UpperLayerError};
+use crate::error::Chain;
+use crate::limits;
+
+impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
+    /// Takes a request for storage commitment, and answers any other.
+    pub(super) async fn begin_action(
+        &mut self,
+        context: u8,
+        request: ActionRequest,
+    ) -> Result<(), UpperLayerError> {
+        let agreed = self.context(context).map(|it| it.abstract_syntax.as_str());
+        let refusal = if agreed != Some(uids::STORAGE_COMMITMENT_PUSH_MODEL)
+            || request.sop_class != uids::STORAGE_COMMITMENT_PUSH_MODEL
+            || request.sop_instance != commitment::WELL_KNOWN_INSTANCE
+        {
+            ActionStatus::NoSuchSopInstance
+        } else if request.action_type != commitment::REQUEST_STORAGE_COMMITMENT {
+            ActionStatus::NoSuchAction
+        } else if !request.has_data_set {
+            ActionStatus::InvalidArgument
+        } else {
+            self.message = Message::Action { context, request, bytes: Vec::new() };
+            return Ok(());
+        };
+        tracing::warn!(?refusal, "N-ACTION refused by its command set");
+        let response = dimse::action_response(&request, refusal);
+        self.answer(context, request.has_data_set, response).await
+    }
+
+    /// Answers a request for storage commitment and reports on it at once, on the same association
+    /// (PS3.4 J.3.3): what is stored was synced before its own answer.
+    pub(super) async fn commit_storage(
+        &mut self,
+        context: u8,
+        request: &ActionRequest,
+        data_set: &[u8],
+    ) -> Result<(), UpperLayerError> {
+        let wanted = match CommitmentRequest::parse(data_set) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "storage commitment refused");
+                let response = dimse::action_response(request, ActionStatus::InvalidArgument);
+                return self.respond(context, &response).await;
+            }
+        };
+        let found = self.look_for(&wanted).await;
+        let syntax = self.context(context).map(|it| it.transfer_syntax.clone());
+        let report = syntax.and_then(|syntax| match wanted.report(&found, &syntax) {
+            Ok(report) => Some(report),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "no report of a storage commitment");
+                None
+            }
+        });
+        let Some(report) = report else {
+            let response = dimse::action_response(request, ActionStatus::ProcessingFailure);
+            return self.respond(context, &response).await;
+        };
+        self.respond(context, &dimse::action_response(request, ActionStatus::Success)).await?;
+        self.n_reports = self.n_reports.wrapping_add(1).max(1);
+        let command = dimse::event_report_request(
+            self.n_reports,
+            uids::STORAGE_COMMITMENT_PUSH_MODEL,
+            commitment::WELL_KNOWN_INSTANCE,
+            report.event_type,
+        );
+        let longest = self.agreement.peer_pdu_bytes_max;
+        let mut pdus = upper_layer::command_pdus(context, &command, longest);
+        pdus.extend(upper_layer::data_set_pdus(context, &report.data_set, longest));
+        self.pdus.write_bytes(&pdus, self.scp.options.idle_timeout).await
+    }
+
+    /// What is stored of each reference.
+    async fn look_for(
+        &self,
+        wanted: &CommitmentRequest,
+    ) -> Vec<Result<Option<SopClassUid>, Failure>> {
+        let uids = wanted.references.iter().map(|it| it.sop_instance.clone()).collect();
+        match timeout(limits::SPOOL_STALL, self.scp.sink.stored(uids)).await {
+            Ok(Ok(found)) => found.into_iter().map(Ok).collect(),
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "could not look for instances");
+                vec![Err(Failure::Processing); wanted.references.len()]
+            }
+            Err(_) => {
+                tracing::warn!("could not look for instances in time");
+                vec![Err(Failure::Processing); wanted.references.len()]
+            }
+        }
+    }
+}
