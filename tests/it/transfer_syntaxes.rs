@@ -156,6 +156,48 @@ fn a_damaged_frame_is_refused_and_never_becomes_an_image_with_holes() {
     }
 }
 
+/// Times that each file is mutated; `MUTATIONS` for more.
+const MUTATIONS: usize = 60;
+
+#[test]
+fn mutated_frames_are_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = write_slice(folder.path(), CtEncoding::default());
+    let mut files: Vec<PathBuf> = Vec::new();
+    for (n, program) in ["dcmcrle", "dcmcjpeg", "dcmcjpls"].into_iter().enumerate() {
+        let to = folder.path().join(format!("{n}.dcm"));
+        if convert(program, &[], &plain, &to) {
+            files.push(to);
+        }
+    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/jpeg2000");
+    let named = ["j2k_signed", "j2k_unsigned", "htj2k_signed", "htj2k_unsigned", "htj2k_lossy"];
+    files.extend(named.map(|name| fixtures.join(name).with_extension("dcm")));
+    let n_mutations = std::env::var("MUTATIONS").map_or(MUTATIONS, |n| n.parse().unwrap());
+    let mut numbers = ChaCha8Rng::seed_from_u64(2);
+    let mutated = folder.path().join("mutated.dcm");
+    for file in files {
+        let good = fs::read(&file).unwrap();
+        // The header has its own tests; the pixel data's items begin near its end.
+        let start = good.windows(4).rposition(|it| it == [0xE0, 0x7F, 0x10, 0]).unwrap() + 20;
+        for _ in 0..n_mutations {
+            let mut bytes = good.clone();
+            for _ in 0..numbers.random_range(1..8) {
+                // Mostly the stream's own headers, which say what sizes there are.
+                let span = if numbers.random_bool(0.7) { 160 } else { bytes.len() - start };
+                let at = start + numbers.random_range(0..span);
+                bytes[at] = numbers.random();
+            }
+            fs::write(&mutated, &bytes).unwrap();
+            for image in read_images(&mutated).unwrap_or_default() {
+                let n = image.instance.rows * image.instance.columns;
+                // Whatever comes of it, it comes back.
+                let _ = decode_pixels(&image, &mut vec![Hounsfield::AIR; n]);
+            }
+        }
+    }
+}
+
 #[test]
 fn other_peoples_compressed_ct_is_decoded() {
     let images = Path::new(env!("CARGO_MANIFEST_DIR"))
