@@ -21,7 +21,7 @@ pub const INSTANCE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Largest DIMSE command set, in bytes. Real ones are below 1 KiB.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// Largest PDU accepted, in bytes.
-pub const PDU_BYTES_MAX: u32 = 256 * 1024;
+pub const PDU_BYTES_MAX: u32 = 128 * 1024;
 /// Most associations at once, whatever the configuration says.
 pub const ASSOCIATIONS_MAX: usize = 64;
 /// Time from the TCP connection to a complete A-ASSOCIATE-RQ (the ARTIM timer of PS3.8 9.1.5).
@@ -62,7 +62,7 @@ pub const ACCEPT_WAIT_MAX: Duration = Duration::from_secs(1);
 pub const LINGER: Duration = Duration::from_secs(1);
 /// Pieces of an instance between its association and the thread that writes it. With
 /// [`PDU_BYTES_MAX`] this bounds the memory of a reception.
-pub const INSTANCE_PIECES_MAX: usize = 4;
+pub const INSTANCE_PIECES_MAX: usize = 2;
 /// Time the disk may take for one piece or one sync before the association is given up.
 pub const SPOOL_STALL: Duration = Duration::from_secs(60);
 /// Data elements looked at in search of an instance's UIDs. A CT header has about 150 of them.
@@ -165,9 +165,9 @@ const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());
-// Receiving at full load stays below 96 MiB.
+// Receiving at full load stays below 32 MiB.
 const _: () = assert!(
-    ASSOCIATIONS_MAX * (INSTANCE_PIECES_MAX + 2) * PDU_BYTES_MAX as usize <= 96 * 1024 * 1024
+    ASSOCIATIONS_MAX * (INSTANCE_PIECES_MAX + 2) * PDU_BYTES_MAX as usize <= 32 * 1024 * 1024
 );
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);

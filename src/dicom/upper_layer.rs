@@ -344,7 +344,7 @@ mod tests {
         };
         check(b"GET / HTTP/1.1", "unknown PDU type").await;
         check(&[4, 0, 255, 255, 255, 255], "longer than the maximum").await;
-        check(&[4, 0, 0, 3, 0, 0, 1, 2, 3], "took longer").await;
+        check(&[4, 0, 0, 1, 0, 0, 1, 2, 3], "took longer").await;
         check(&[4, 0], "took longer").await;
     }
 }
