@@ -43,7 +43,7 @@ pub(super) fn decode_frame(
 ) -> Result<Vec<u16>, CodecError> {
     // Decoders are other people's, and streams are strangers'.
     let decoded = catch_unwind(AssertUnwindSafe(|| match coding {
-        PixelCoding::Native => Ok(words(bytes, u16::from_le_bytes)),
+        PixelCoding::Native => Err(CodecError::OtherImage),
         PixelCoding::Rle => rle(bytes, shape),
         PixelCoding::Jpeg => jpeg(bytes, shape),
         PixelCoding::JpegLs => jpeg_ls(bytes, shape),
@@ -51,10 +51,6 @@ pub(super) fn decode_frame(
     }));
     let values = decoded.unwrap_or(Err(CodecError::Panicked))?;
     if values.len() == shape[0] * shape[1] { Ok(values) } else { Err(CodecError::OtherImage) }
-}
-
-fn words(bytes: &[u8], word: impl Fn([u8; 2]) -> u16) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| word([pair[0], pair[1]])).collect()
 }
 
 /// Sides as 16-bit numbers, which is what the streams hold.
@@ -119,7 +115,10 @@ fn jpeg(bytes: &[u8], shape: [usize; 2]) -> Result<Vec<u16>, CodecError> {
     }
     let decoded = decoder.decode().map_err(CodecError::damaged)?;
     match info.pixel_format {
-        PixelFormat::L16 => Ok(words(&decoded, u16::from_ne_bytes)),
+        PixelFormat::L16 => {
+            let words = decoded.chunks_exact(2);
+            Ok(words.map(|pair| u16::from_ne_bytes([pair[0], pair[1]])).collect())
+        }
         PixelFormat::L8 => Ok(decoded.into_iter().map(u16::from).collect()),
         _ => Err(CodecError::OtherImage),
     }

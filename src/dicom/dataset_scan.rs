@@ -358,12 +358,11 @@ impl<R: Read + Seek> Walker<R> {
         }
         let vr = VR::from_binary(self.read()?).unwrap_or(VR::UN);
         let length_field: [u8; 2] = self.read()?;
-        // Of these and of unknown ones the length has four bytes, after two reserved (PS3.5 7.1.2).
-        let long = matches!(
-            vr,
-            VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::SV | VR::UC
-        ) || matches!(vr, VR::UN | VR::UR | VR::UT | VR::UV);
-        let length = if long { u32_of(self.read()?) } else { u32::from(u16_of(length_field)) };
+        let length = if has_long_length(vr) {
+            u32_of(self.read()?)
+        } else {
+            u32::from(u16_of(length_field))
+        };
         Ok(Header { tag, vr, length })
     }
 
@@ -425,12 +424,19 @@ impl<R: Read + Seek> Walker<R> {
     }
 }
 
+/// Whether the length of such an explicit element has four bytes, after two reserved (PS3.5 7.1.2); that of
+/// an unknown one has, too.
+fn has_long_length(vr: VR) -> bool {
+    matches!(vr, VR::OB | VR::OD | VR::OF | VR::OL | VR::OV | VR::OW | VR::SQ | VR::SV | VR::UC)
+        || matches!(vr, VR::UN | VR::UR | VR::UT | VR::UV)
+}
+
 /// Gives an element that a gateway sent as UN, from byte `from` on, the value representation that the
-/// dictionary knows (PS3.5 6.2.2 note 4).
+/// dictionary knows (PS3.5 6.2.2), where that has a short length.
 fn name_known(header: &Header, kept: &mut Vec<u8>, from: usize) {
     const UN_HEAD_BYTES: usize = 12;
     let known = StandardDataDictionary.by_tag(header.tag).map(|entry| entry.vr().relaxed());
-    let Some(vr) = known.filter(|vr| *vr != VR::SQ && header.vr == VR::UN) else { return };
+    let Some(vr) = known.filter(|vr| !has_long_length(*vr) && header.vr == VR::UN) else { return };
     if let Ok(length) = u16::try_from(header.length) {
         let head = [&vr.to_bytes()[..], &length.to_le_bytes()].concat();
         kept.splice(from + 4..from + UN_HEAD_BYTES, head);

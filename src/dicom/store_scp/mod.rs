@@ -74,7 +74,8 @@ pub trait InstanceSink: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Option<SopClassUid>>, SinkError>> + Send;
 }
 
-/// The sink did not record an instance, or could not look for some. `Reject` removes it, anything else leaves it in the spool.
+/// The sink did not record an instance, or could not look for some. `Reject` removes it, anything else
+/// leaves it in the spool.
 #[derive(Debug, thiserror::Error)]
 #[error("could not record the instance")]
 pub struct SinkError {
