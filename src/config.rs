@@ -12,7 +12,7 @@ use crate::delivery::{Destination, DestinationError, destination};
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
-use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX};
+use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,8 @@ pub struct Config {
     pub models_dir: Option<PathBuf>,
     /// The DICOM side.
     pub dicom: DicomConfig,
+    /// Received instances on disk.
+    pub spool: SpoolConfig,
     /// When a series is stable.
     pub series: SeriesConfig,
     /// How the networks run.
@@ -102,6 +104,15 @@ pub struct DicomConfig {
     pub associations_max: usize,
     /// Silence within an association before it is aborted, seconds.
     pub idle_timeout_s: u64,
+}
+
+/// Received instances on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpoolConfig {
+    /// Files that are kept ready, each as large as the images that came last, so that an instance is durable
+    /// sooner: as many as a scanner sends without a break. 0 for none.
+    pub prepared_files: usize,
 }
 
 /// When a series is stable.
@@ -161,6 +172,7 @@ impl Default for Config {
             data_dir: state.map_or_else(|| PathBuf::from("var"), PathBuf::from),
             models_dir: None,
             dicom: DicomConfig::default(),
+            spool: SpoolConfig::default(),
             series: SeriesConfig::default(),
             inference: InferenceConfig::default(),
             display: DisplayConfig::default(),
@@ -179,6 +191,13 @@ impl Default for DicomConfig {
             associations_max: 16,
             idle_timeout_s: 30,
         }
+    }
+}
+
+impl Default for SpoolConfig {
+    /// A long neck CT.
+    fn default() -> Self {
+        Self { prepared_files: 320 }
     }
 }
 
@@ -245,6 +264,9 @@ impl Config {
             "1 to 64",
         )?;
         in_range("dicom.idle_timeout_s", self.dicom.idle_timeout_s, 1..=3600, "1 to 3600")?;
+        let most = PREPARED_MAX as u64;
+        let prepared = self.spool.prepared_files as u64;
+        in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
@@ -302,6 +324,7 @@ mod tests {
         check("[dicom]\nlisten = ['scanner']", "socket address");
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
+        check("[spool]\nprepared_files = 5000", "0 to 4096");
         check("[series]\nquiet_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");

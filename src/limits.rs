@@ -60,11 +60,24 @@ pub const ACCEPT_WAIT_MIN: Duration = Duration::from_millis(10);
 pub const ACCEPT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Time left to a peer to close the connection after our last PDU, so that it can read that PDU.
 pub const LINGER: Duration = Duration::from_secs(1);
-/// Pieces of an instance between its association and the thread that writes it. With
-/// [`PDU_BYTES_MAX`] this bounds the memory of a reception.
-pub const INSTANCE_PIECES_MAX: usize = 2;
-/// Time the disk may take for one piece or one sync before the association is given up.
-pub const SPOOL_STALL: Duration = Duration::from_secs(60);
+/// Time that the recording of an instance may take before its sender is told to try again.
+pub const RECORD_STALL: Duration = Duration::from_secs(60);
+/// Size of a file made ahead where nothing has arrived yet: 512 x 512 pixels and a header.
+pub const PREPARED_BYTES: u64 = 516 * 1024;
+/// Largest size of a file made ahead: 1024 x 1024 pixels. A larger instance goes on behind its end.
+pub const PREPARED_BYTES_MAX: u64 = 2 * 1024 * 1024 + 64 * 1024;
+/// Files made ahead before their folder is synced.
+pub const PREPARED_AT_ONCE: usize = 32;
+/// Most files made ahead, whatever the configuration says: 2 GiB for slices of 512 x 512.
+pub const PREPARED_MAX: usize = 4096;
+/// Free bytes of the disk below which no file is made ahead.
+pub const PREPARED_FREE_BYTES_MIN: u64 = 2 * 1024 * 1024 * 1024;
+/// Time spent on making files ahead before the ports are opened; the rest are made later.
+pub const PREPARE_AT_START: Duration = Duration::from_secs(1);
+/// Nothing may have arrived for so long when files are made ahead, and so long it is done at a time.
+pub const PREPARE_WHEN_QUIET: Duration = Duration::from_millis(500);
+/// Wait after no file could be made ahead, for want of room.
+pub const PREPARE_AGAIN: Duration = Duration::from_secs(60);
 /// Data elements looked at in search of an instance's UIDs. A CT header has about 150 of them.
 pub const HEADER_ELEMENTS_MAX: usize = 65_536;
 /// Series folders remembered as durable; forgetting one costs one more sync.
@@ -78,6 +91,13 @@ pub const SCP_EVENTS_MAX: usize = 1024;
 /// Time a peer may take to answer one message that we sent.
 pub const PEER_ANSWER: Duration = Duration::from_secs(60);
 
+/// Time that instances are gathered before their rows are written: what a scanner sends in it shares one
+/// transaction.
+pub const RECORD_GATHER: Duration = Duration::from_millis(50);
+/// Received instances whose rows are not written yet; at as many senders wait.
+pub const RECORD_QUEUE_MAX: usize = 1024;
+/// Longest wait before rows that could not be written are tried again.
+pub const RECORD_RETRY_MAX: Duration = Duration::from_secs(10);
 /// Operations that share one transaction: more would make the first wait for the last.
 pub const DB_BATCH_MAX: usize = 256;
 /// Bytes the write-ahead log keeps on disk after a checkpoint.
@@ -165,10 +185,8 @@ const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());
-// Receiving at full load stays below 32 MiB.
-const _: () = assert!(
-    ASSOCIATIONS_MAX * (INSTANCE_PIECES_MAX + 2) * PDU_BYTES_MAX as usize <= 32 * 1024 * 1024
-);
+// Receiving at full load stays below 32 MiB: a PDU, and what of it is not written yet.
+const _: () = assert!(ASSOCIATIONS_MAX * 2 * PDU_BYTES_MAX as usize <= 32 * 1024 * 1024);
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use super::screen::series_identity;
 use super::{screen_files, screener};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig};
+use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig, SpoolConfig};
 use crate::daemon::Daemon;
 use crate::delivery::Destination;
 use crate::dicom::store_scu::{self, ScuOptions};
@@ -174,6 +174,7 @@ fn config(data_dir: PathBuf, alerts: SocketAddr) -> Result<Config> {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             ..DicomConfig::default()
         },
+        spool: SpoolConfig { prepared_files: 32 },
         series: SeriesConfig { quiet_s: 1 },
         display: DisplayConfig::default(),
         destinations: vec![destination],

@@ -21,7 +21,7 @@ use crate::display::headless::write_png;
 use crate::display::{render_view, samples};
 use crate::evaluation::phantom_files::write_phantom;
 use crate::intake::scan::scan;
-use crate::intake::spool::Spool;
+use crate::intake::spool::{Spool, SpoolOptions};
 use crate::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};
 use crate::screening::report::Timing;
 use crate::screening::{Decision, Screener, ScreeningReport};
@@ -179,7 +179,7 @@ fn spool(folder: &Path, instance: &Path) -> Result<(String, ReceivedInstance)> {
     let mut data_set = Vec::new();
     file.seek(SeekFrom::Start(data_set_start))?;
     file.read_to_end(&mut data_set)?;
-    let (spool, _) = Spool::open(&folder.join("spool"))?;
+    let (spool, _) = Spool::open(&SpoolOptions::of(folder, 0))?;
     let spool = Arc::new(spool);
     let mut part = spool.begin(meta)?;
     part.write(&data_set)?;

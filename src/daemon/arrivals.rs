@@ -1,7 +1,6 @@
-//! From received instances to jobs: the sink that records them, and the task that waits until a
-//! series is stable.
+//! From arrivals to jobs: the task that waits until a series is stable.
 //!
-//!   store_scp --instance--> row in the database --arrival--> assembler --stable--> job, worker woken
+//!   recorder --arrivals--> assembler --stable--> job, worker woken
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -14,50 +13,12 @@ use crate::clock::Clock;
 use crate::db::instances;
 use crate::db::jobs::{self, Enqueued};
 use crate::db::{Db, DbError};
-use crate::dicom::received::ReceivedInstance;
-use crate::dicom::store_scp::{InstanceSink, ScpEvent, SinkError};
-use crate::dicom::uid::{SopClassUid, SopInstanceUid};
+use crate::dicom::store_scp::ScpEvent;
 use crate::error::{Chain, Dispose, Disposition};
 use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
 use crate::limits::TASK_BEAT;
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
-
-/// Records each instance before its sender hears of success.
-#[derive(Debug)]
-pub(super) struct Recorder {
-    pub(super) db: Db,
-    pub(super) arrivals: mpsc::Sender<Arrival>,
-}
-
-impl InstanceSink for Recorder {
-    async fn committed(&self, instance: ReceivedInstance) -> Result<(), SinkError> {
-        let arrival = Arrival {
-            series: instance.series.clone(),
-            study: instance.study.clone(),
-            sop_instance: instance.sop_instance.clone(),
-        };
-        self.db.call(instances::record(instance)).await.map_err(|error| SinkError {
-            disposition: error.disposition(),
-            source: Box::new(error),
-        })?;
-        // After a crash here the row alone opens the series again, at the next start.
-        self.arrivals
-            .send(arrival)
-            .await
-            .map_err(|error| SinkError { disposition: Disposition::Retry, source: Box::new(error) })
-    }
-
-    async fn stored(
-        &self,
-        instances: Vec<SopInstanceUid>,
-    ) -> Result<Vec<Option<SopClassUid>>, SinkError> {
-        self.db.call(instances::classes(instances)).await.map_err(|error| SinkError {
-            disposition: error.disposition(),
-            source: Box::new(error),
-        })
-    }
-}
 
 /// The only task that changes the series table.
 #[derive(Debug)]
@@ -78,7 +39,7 @@ impl SeriesTask {
     /// When the database fails in a way that waiting does not mend.
     pub(super) async fn run(
         mut self,
-        mut arrivals: mpsc::Receiver<Arrival>,
+        mut arrivals: mpsc::Receiver<Vec<Arrival>>,
         mut events: mpsc::Receiver<ScpEvent>,
     ) -> Result<(), DbError> {
         loop {
@@ -88,7 +49,7 @@ impl SeriesTask {
             let wait = deadline.map_or(TASK_BEAT, |at| at.saturating_sub(now)).min(TASK_BEAT);
             tokio::select! {
                 arrival = arrivals.recv() => match arrival {
-                    Some(arrival) => self.arrived(arrival),
+                    Some(arrivals) => self.arrived(arrivals),
                     None => break,
                 },
                 Some(event) = events.recv() => self.heard(&event),
@@ -103,9 +64,12 @@ impl SeriesTask {
         Ok(())
     }
 
-    fn arrived(&mut self, arrival: Arrival) {
-        self.assembler.arrive(arrival, self.clock.monotonic());
-        self.status.modify(|status| status.n_instances_received += 1);
+    fn arrived(&mut self, arrivals: Vec<Arrival>) {
+        let n = arrivals.len() as u64;
+        for arrival in arrivals {
+            self.assembler.arrive(arrival, self.clock.monotonic());
+        }
+        self.status.modify(|status| status.n_instances_received += n);
     }
 
     fn heard(&mut self, event: &ScpEvent) {

@@ -9,7 +9,10 @@
 mod arrivals;
 mod counts;
 mod error;
+mod recorder;
+mod stock;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -25,19 +28,22 @@ use tokio::time::timeout;
 
 pub use self::error::DaemonError;
 
-use self::arrivals::{Recorder, SeriesTask};
+use self::arrivals::SeriesTask;
+use self::recorder::recorder;
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
+use crate::dicom::uid::SopInstanceUid;
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
 use crate::error::Chain;
 use crate::intake::series::SeriesAssembler;
-use crate::intake::spool::Spool;
+use crate::intake::spool::{Leftovers, Spool, SpoolOptions};
 use crate::limits::{
-    ARRIVALS_QUEUE_MAX, ARTIM, DB_BUSY, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, SCP_EVENTS_MAX,
+    ARRIVALS_QUEUE_MAX, ARTIM, DB_BUSY, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER,
+    PREPARE_AT_START, SCP_EVENTS_MAX,
 };
 use crate::screening::Screener;
 use crate::status::{LastResult, ModelVersions, Status};
@@ -114,7 +120,15 @@ impl Daemon {
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
-        let sink = Arc::new(Recorder { db: parts.db.clone(), arrivals });
+        let heart = parts.hearts.register("rows", HEARTBEAT_RECEIVE);
+        let (sink, rows) = recorder(parts.db.clone(), arrivals, heart);
+        series.spawn(async move { Ok(rows.run().await?) });
+        let stock = stock::keep(Arc::clone(&parts.spool), stopping_rest.clone());
+        rest.spawn(async move {
+            stock.await;
+            Ok(())
+        });
+        let sink = Arc::new(sink);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::new();
@@ -163,7 +177,7 @@ impl Daemon {
         let mut outcome = tokio::select! {
             () = shutdown => Ok(()),
             ended = &mut self.worker => flatten("worker", ended.ok()),
-            Some(ended) = self.series.join_next() => flatten("series", ended.ok()),
+            Some(ended) = self.series.join_next() => flatten("rows or series", ended.ok()),
             Some(ended) = self.rest.join_next() => flatten("outbox or display", ended.ok()),
             Some(_) = self.listeners.join_next() => Err(DaemonError::TaskEnded { task: "listener" }),
         };
@@ -172,10 +186,10 @@ impl Daemon {
         tracing::info!("stopping");
         self.stop_listeners.send_replace(true);
         while self.listeners.join_next().await.is_some() {}
-        // The last listener is gone, and with it the last sender of arrivals: the series task ends,
-        // and with it the worker's last waker.
+        // The last listener is gone, and with it the last recorder: its rows are written, then the series
+        // task ends, and with it the worker's last waker.
         if timeout(DRAIN, drain(&mut self.series)).await.is_err() {
-            tracing::warn!("the series task did not end");
+            tracing::warn!("rows or series tasks did not end");
         }
         if outcome.is_ok() {
             match timeout(DRAIN, &mut self.worker).await {
@@ -303,22 +317,24 @@ async fn open(
     clock: Arc<dyn Clock>,
 ) -> Result<(Parts, DbThread), DaemonError> {
     let db_path = config.database();
-    let spool_path = config.data_dir.join("spool");
+    let spool_options = SpoolOptions::of(&config.data_dir, config.spool.prepared_files);
     let opening = move || -> Result<_, DaemonError> {
         screener.warm_up()?;
         let opened = db::open(&db_path)?;
-        let (spool, unfinished) = Spool::open(&spool_path)?;
-        if !unfinished.is_empty() {
-            tracing::warn!(n = unfinished.len(), "removed instances that were not finished");
+        let (spool, left) = Spool::open(&spool_options)?;
+        if left != Leftovers::default() {
+            let (n_restored, n_removed) = (left.restored.len(), left.removed.len());
+            tracing::warn!(n_restored, n_removed, "instances that were not finished");
+        }
+        if let Err(error) = spool.prepare(PREPARE_AT_START) {
+            tracing::warn!(error = %Chain(&error), "no files made ahead");
         }
         Ok((screener, opened, spool))
     };
     let (screener, opened, spool) = tokio::task::spawn_blocking(opening)
         .await
         .map_err(|_| DaemonError::TaskEnded { task: "opening" })??;
-    if opened.set_aside.is_some() {
-        refill(&opened.db, &spool, &config).await?;
-    }
+    record_the_rest(&opened.db, &spool, &config).await?;
     let n_jobs = opened.db.call(jobs::recover(screener.key())).await?;
     if n_jobs > 0 {
         tracing::info!(n_jobs, "jobs go on");
@@ -356,17 +372,27 @@ async fn last_result(db: &Db) -> Result<Option<LastResult>, DaemonError> {
     }))
 }
 
-/// Writes a row for every instance of the spool: the database was damaged and a new one is empty.
-async fn refill(db: &Db, spool: &Spool, config: &Config) -> Result<(), DaemonError> {
+/// Writes a row for every instance of the spool that has none: the power went before it was written, or
+/// the database was damaged and a new one is empty.
+async fn record_the_rest(db: &Db, spool: &Spool, config: &Config) -> Result<(), DaemonError> {
+    let named = spool.recover()?.into_iter().filter_map(|path| {
+        let name = path.file_stem()?.to_str()?.parse::<SopInstanceUid>().ok()?;
+        Some((name, path))
+    });
+    let mut paths: BTreeMap<_, _> = named.collect();
+    let without = instances::without_row(paths.keys().cloned().collect());
     let mut found = Vec::new();
-    for path in spool.recover()? {
+    for name in db.call(without).await? {
+        let Some(path) = paths.remove(&name) else { continue };
         match spool.read_back(&path, &config.dicom.ae_title) {
             Ok(instance) => found.push(instance),
             Err(error) => tracing::warn!(%error, "an instance of the spool cannot be read"),
         }
     }
-    let n = db.call(instances::record_all(found)).await?;
-    tracing::warn!(n, "instances were recorded again from the spool");
+    if !found.is_empty() {
+        let n = db.call(instances::record_all(found)).await?;
+        tracing::warn!(n, "instances were recorded from the spool");
+    }
     Ok(())
 }
 

@@ -38,10 +38,9 @@ pub fn record(instance: ReceivedInstance) -> Operation<Recorded> {
     Operation::new("record a received instance", move |connection| write(connection, &instance))
 }
 
-/// Writes many rows at once: the instances found in the spool after a damaged database was set aside.
-/// Answers how many were new.
+/// Writes many rows at once. Answers how many were new.
 pub fn record_all(instances: Vec<ReceivedInstance>) -> Operation<usize> {
-    Operation::new("record the instances of the spool", move |connection| {
+    Operation::new("record received instances", move |connection| {
         let mut n_new = 0;
         for instance in &instances {
             if write(connection, instance)? == Recorded::New {
@@ -134,6 +133,21 @@ pub fn classes(instances: Vec<SopInstanceUid>) -> Operation<Vec<Option<SopClassU
             query.query_row([uid.as_str()], |found| row::parsed(found, 0)).optional()
         };
         instances.iter().map(class).collect()
+    })
+}
+
+/// Those of the instances that have no row.
+pub fn without_row(instances: Vec<SopInstanceUid>) -> Operation<Vec<SopInstanceUid>> {
+    Operation::new("look for instances without a row", move |connection| {
+        let mut query =
+            connection.prepare_cached("SELECT 1 FROM instances WHERE sop_instance_uid = ?1")?;
+        let mut without = Vec::new();
+        for uid in instances {
+            if !query.exists([uid.as_str()])? {
+                without.push(uid);
+            }
+        }
+        Ok(without)
     })
 }
 
@@ -246,6 +260,9 @@ pub(super) mod tests {
         assert_eq!(record(it.clone()).run(&connection).unwrap(), Recorded::Again);
         assert_eq!(find(it.sop_instance.clone()).run(&connection).unwrap(), Some(it));
         assert_eq!(count().run(&connection).unwrap(), 1);
+        let names = [instance(7, 1), instance(7, 2)].map(|it| it.sop_instance);
+        let without = without_row(names.to_vec()).run(&connection).unwrap();
+        assert_eq!(without, names[1..]);
     }
 
     #[test]

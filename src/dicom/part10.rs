@@ -17,7 +17,8 @@ pub const IMPLEMENTATION_VERSION_NAME: &str = concat!("PAROTIDD_", env!("CARGO_P
 
 const _: () = assert!(IMPLEMENTATION_VERSION_NAME.len() <= 16);
 
-const PREAMBLE_BYTES: usize = 128;
+/// Bytes of the preamble (PS3.10 7.1), which is left to the implementation.
+pub const PREAMBLE_BYTES: usize = 128;
 const PREFIX: &[u8; 4] = b"DICM";
 const META_GROUP: u16 = 0x0002;
 const MEDIA_STORAGE_SOP_CLASS: Tag = (META_GROUP, 0x0002);

@@ -2,7 +2,6 @@
 
 pub mod ct_volume;
 pub mod eligibility;
-mod folder_sync;
 pub mod scan;
 pub mod series;
 pub mod spacing;

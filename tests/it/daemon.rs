@@ -168,8 +168,16 @@ fn a_lost_database_is_filled_again_and_the_receiver_knows_the_alert() {
     let log = site.data_dir().join("parotidd.db-wal");
     assert!(fs::remove_file(&log).is_ok() || !log.exists());
 
+    // Nor had the disk learned the names of the last three.
+    let folder = site.data_dir().join("spool").join(&series.uid);
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
+    for (n, file) in files[..3].iter().enumerate() {
+        fs::rename(file, site.data_dir().join(format!("prepared/late-{n}.part"))).unwrap();
+    }
+
     let mut daemon = site.start();
-    daemon.wait_for_log("recorded again from the spool n=30");
+    daemon.wait_for_log("n_restored=3 n_removed=0");
+    daemon.wait_for_log("recorded from the spool n=30");
     daemon.wait_for_log("delivered destination=ward");
     assert!(daemon.terminate().success());
     let keys: Vec<_> = ward.about(&series.uid).into_iter().map(|it| it.key).collect();
@@ -262,7 +270,7 @@ fn bad_settings_end_with_64_and_say_what_to_change() {
     check("[dicom]\nassociations_max = 0", "use 1 to 64");
     check("[series]\nquiet_s = 0", "use 1 to 3600");
     check("[[destination]]\nname = \"ward\"\nkind = \"webhook\"", "needs `url`");
-    check("[dicom\n", "line 2");
+    check("[dicom\n", "line 3");
     let missing = run(&["check-config", "/nowhere/parotidd.toml"]);
     assert_eq!(missing.code, Some(64), "{missing:?}");
     assert!(missing.stderr.contains("/nowhere/parotidd.toml"), "{missing:?}");

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::incoming::Incoming;
 use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
-use super::{AssociationEnd, InstanceSink, StoreScp};
+use super::{AssociationEnd, InstanceSink, Stop, StoreScp};
 use crate::dicom::dimse::{self, ActionRequest, Command, StoreRequest, StoreStatus};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
@@ -37,7 +37,7 @@ pub(super) enum Message {
     Store {
         context: u8,
         request: StoreRequest,
-        incoming: Incoming,
+        incoming: Box<Incoming>,
     },
     /// What an N-ACTION asks is arriving.
     Action {
@@ -86,7 +86,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
     /// Accepts it and serves it until it ends. On an error the caller aborts, else it lingers.
     pub(super) async fn run(
         &mut self,
-        stopping: &mut watch::Receiver<bool>,
+        stopping: &mut watch::Receiver<Stop>,
     ) -> Result<AssociationEnd, UpperLayerError> {
         let idle = self.scp.options.idle_timeout;
         let accept = Pdu::AssociationAC(self.agreement.accept.clone());
@@ -97,7 +97,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 let readable = tokio::select! {
                     biased;
                     // A message that has begun is finished first.
-                    _ = stopping.wait_for(|stopping| *stopping) => None,
+                    _ = stopping.wait_for(|stop| *stop != Stop::No) => None,
                     readable = timeout(idle, self.pdus.readable()) => Some(readable),
                 };
                 let Some(readable) = readable else { return self.stop().await };
@@ -140,9 +140,9 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
             (Message::Store { context, request, mut incoming }, false)
                 if context == pdv.context =>
             {
-                incoming.write(pdv.data).await;
+                incoming.write(pdv.data);
                 if pdv.is_last {
-                    let status = self.complete(incoming).await;
+                    let status = self.complete(*incoming).await;
                     return self.respond(context, &dimse::store_response(&request, status)).await;
                 }
                 self.message = Message::Store { context, request, incoming };
@@ -238,11 +238,9 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
     ) -> Result<(), UpperLayerError> {
         match self.check_store(context, &request) {
             Ok(meta) => {
-                let spool = self.scp.spool.clone();
-                let clock = self.scp.options.clock.clone();
                 let calling_ae = self.agreement.calling_ae.clone();
-                let incoming = Incoming::start(spool, clock, meta, calling_ae);
-                self.message = Message::Store { context, request, incoming };
+                let incoming = Incoming::start(&self.scp.spool, meta, calling_ae);
+                self.message = Message::Store { context, request, incoming: Box::new(incoming) };
                 Ok(())
             }
             Err(status) => {
@@ -280,7 +278,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
 
     /// From the last piece to the status: only what is durable and recorded is a success.
     async fn complete(&mut self, incoming: Incoming) -> StoreStatus {
-        let instance = match incoming.finish().await {
+        let instance = match incoming.finish(self.scp.options.clock.as_ref()) {
             Ok(instance) => instance,
             Err(refusal) => {
                 tracing::warn!(error = %Chain(&refusal), "instance refused");
@@ -299,9 +297,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
             }
             // Refused for good, so it does not stay; one that may be recorded later does.
             StoreStatus::CannotUnderstand => {
-                let spool = self.scp.spool.clone();
-                let removed = tokio::task::spawn_blocking(move || spool.remove(&path)).await;
-                if let Ok(Err(error)) = removed {
+                if let Err(error) = self.scp.spool.remove(&path) {
                     tracing::warn!(error = %Chain(&error), "refused instance left in the spool");
                 }
             }
@@ -311,7 +307,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
     }
 
     async fn record(&self, instance: ReceivedInstance) -> StoreStatus {
-        match timeout(limits::SPOOL_STALL, self.scp.sink.committed(instance)).await {
+        match timeout(limits::RECORD_STALL, self.scp.sink.committed(instance)).await {
             Ok(Ok(())) => StoreStatus::Success,
             Ok(Err(error)) => {
                 tracing::warn!(error = %Chain(&error), "instance not recorded");

@@ -6,8 +6,9 @@
 //!                 +-- evicted while silent, if too many        +--> spool --> sink --> Success
 //! ```
 //!
-//! `Success` is answered only after the file and its folder are synced and the sink has recorded
-//! the instance. A permit is taken only by a complete and acceptable request, so silent connections
+//! Each connection has a thread of its own with a runtime of its own: it waits for its peer and for the
+//! disk, and nobody waits for it. `Success` is answered only after the file is durable and the sink has
+//! taken the instance. A permit is taken only by a complete and acceptable request, so silent connections
 //! never lock a scanner out.
 
 mod association;
@@ -60,8 +61,8 @@ pub struct ScpOptions {
 
 /// Records what was received, before the sender hears of success.
 pub trait InstanceSink: Send + Sync + 'static {
-    /// The instance is durable in the spool. Whatever must survive with it is durable when this
-    /// returns `Ok`. An instance that is known already is no error.
+    /// Takes an instance that is durable in the spool: with `Ok` the sink promises to record it, now or
+    /// after a restart, from the file. An instance that is known already is no error.
     fn committed(
         &self,
         instance: ReceivedInstance,
@@ -136,6 +137,16 @@ pub enum ScpEvent {
     },
 }
 
+/// Whether the service goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    No,
+    /// What has begun is finished.
+    Drain,
+    /// At once.
+    Now,
+}
+
 /// The service; shared by all its listeners.
 #[derive(Debug)]
 pub struct StoreScp<S> {
@@ -169,7 +180,7 @@ impl<S: InstanceSink> StoreScp<S> {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        let (stop, stopping) = watch::channel(false);
+        let (stop, stopping) = watch::channel(Stop::No);
         let mut tasks = JoinSet::new();
         // Connections without an association, oldest first; dropping one's sender evicts it.
         let mut pending: VecDeque<oneshot::Sender<()>> = VecDeque::new();
@@ -202,12 +213,13 @@ impl<S: InstanceSink> StoreScp<S> {
             }
             let (evict, evicted) = oneshot::channel();
             pending.push_back(evict);
-            tasks.spawn(self.clone().connection(stream, peer, evicted, stopping.clone()));
+            let (scp, stopping) = (Arc::clone(&self), stopping.clone());
+            tasks.spawn_blocking(move || scp.on_own_thread(stream, peer, evicted, stopping));
         }
         drop(listener);
         drop(pending);
         // Nobody listens when no association is open.
-        let _ = stop.send(true);
+        let _ = stop.send(Stop::Drain);
         let drain = async {
             while let Some(ended) = tasks.join_next().await {
                 report_panic(ended);
@@ -215,16 +227,47 @@ impl<S: InstanceSink> StoreScp<S> {
         };
         if timeout(limits::DRAIN, drain).await.is_err() {
             tracing::warn!("associations cut off at the end of the drain");
-            tasks.shutdown().await;
+            let _ = stop.send(Stop::Now);
+            // One that waits for the disk can't be cut off; it ends with the process.
+            let cut_off = async { while tasks.join_next().await.is_some() {} };
+            let _ = timeout(limits::LINGER, cut_off).await;
+            tasks.detach_all();
         }
     }
 
-    async fn connection(
+    /// Serves a connection to its end.
+    fn on_own_thread(
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
         evicted: oneshot::Receiver<()>,
-        stopping: watch::Receiver<bool>,
+        stopping: watch::Receiver<Stop>,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let served = runtime.and_then(|runtime| {
+            let mut cut_off = stopping.clone();
+            let stream = stream.into_std()?;
+            runtime.block_on(async {
+                let stream = TcpStream::from_std(stream)?;
+                tokio::select! {
+                    () = self.connection(stream, peer, evicted, stopping) => {}
+                    _ = cut_off.wait_for(|stop| *stop == Stop::Now) => {}
+                }
+                Ok(())
+            })
+        });
+        if let Err(error) = served {
+            // Mostly no descriptor left: it passes when an association ends.
+            tracing::warn!(%peer, %error, "could not serve a connection");
+        }
+    }
+
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        evicted: oneshot::Receiver<()>,
+        stopping: watch::Receiver<Stop>,
     ) {
         // Without it a response waits for the peer's delayed ACK, some 40 ms an instance.
         if let Err(error) = stream.set_nodelay(true) {
@@ -291,7 +334,7 @@ impl<S: InstanceSink> StoreScp<S> {
         peer: SocketAddr,
         agreement: Agreement,
         permit: OwnedSemaphorePermit,
-        mut stopping: watch::Receiver<bool>,
+        mut stopping: watch::Receiver<Stop>,
     ) {
         let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
         let calling_ae = agreement.calling_ae.clone();
@@ -319,7 +362,7 @@ impl<S: InstanceSink> StoreScp<S> {
 
     async fn tell(&self, event: ScpEvent) {
         // A receiver that is gone does not want to know; one that is stuck must not hold us for ever.
-        let _ = self.events.send_timeout(event, limits::SPOOL_STALL).await;
+        let _ = self.events.send_timeout(event, limits::RECORD_STALL).await;
     }
 }
 

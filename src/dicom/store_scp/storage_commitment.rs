@@ -88,7 +88,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         wanted: &CommitmentRequest,
     ) -> Vec<Result<Option<SopClassUid>, Failure>> {
         let uids = wanted.references.iter().map(|it| it.sop_instance.clone()).collect();
-        match timeout(limits::SPOOL_STALL, self.scp.sink.stored(uids)).await {
+        match timeout(limits::RECORD_STALL, self.scp.sink.stored(uids)).await {
             Ok(Ok(found)) => found.into_iter().map(Ok).collect(),
             Ok(Err(error)) => {
                 tracing::warn!(error = %Chain(&error), "could not look for instances");

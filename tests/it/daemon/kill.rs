@@ -1,13 +1,14 @@
 //! `kill -9` at moments that nobody chose: nothing that was acknowledged is lost, nobody is told twice.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::Duration;
 
 use parotidd::db::{self, Db, deliveries, instances, jobs, results};
-use parotidd::intake::spool::Spool;
+use parotidd::intake::spool::{Leftovers, Spool, SpoolOptions};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -122,14 +123,16 @@ impl<'a> Lane<'a> {
         self.pause(moment, n_stored);
         daemon.kill_9();
         self.acknowledged.extend(sending.end().1);
-        self.check_acknowledged();
+        self.check_files();
         if moment == Moment::Starting {
             let starting = self.site.spawn();
             self.pause(moment, n_stored);
             starting.kill_9();
-            self.check_acknowledged();
+            self.check_files();
         }
-        self.site.start()
+        let daemon = self.site.start();
+        self.check_acknowledged();
+        daemon
     }
 
     fn pause(&mut self, moment: Moment, n_stored: usize) {
@@ -160,6 +163,23 @@ impl<'a> Lane<'a> {
 
     /// Every instance that was answered `Success` has its row and lies in the spool as it was sent,
     /// and no file has a finished file's name that is not whole.
+    /// Every acknowledged instance lies there as it was sent, whatever the database says.
+    fn check_files(&self) {
+        let spool = self.site.data_dir().join("spool");
+        let files: BTreeMap<_, _> = fs::read_dir(spool)
+            .unwrap()
+            .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
+            .map(|file| file.unwrap().path())
+            .map(|path| (path.file_name().unwrap().to_owned(), path))
+            .collect();
+        for file in &self.acknowledged {
+            let (uid, sent) = data_set(file);
+            let path = files.get(OsStr::new(&format!("{uid}.dcm")));
+            let path = path.unwrap_or_else(|| panic!("{uid} was acknowledged and is gone"));
+            assert!(data_set(path) == (uid, sent), "{} is not as sent", path.display());
+        }
+    }
+
     fn check_acknowledged(&self) {
         let db = self.db();
         let spool = self.site.data_dir().join("spool");
@@ -214,7 +234,7 @@ impl<'a> Lane<'a> {
         assert_eq!((counts.n_queued, counts.n_running), (0, 0));
         let n_instances: usize = all.iter().map(|series| series.files.len()).sum();
         assert_eq!(db.call_blocking(instances::count()).unwrap(), n_instances as u64);
-        let (_, unfinished) = Spool::open(&self.site.data_dir().join("spool")).unwrap();
-        assert!(unfinished.is_empty(), "{unfinished:?}");
+        let (_, left) = Spool::open(&SpoolOptions::of(&self.site.data_dir(), 8)).unwrap();
+        assert_eq!(left, Leftovers::default());
     }
 }

@@ -117,7 +117,11 @@ impl Site {
         let folder = tempfile::tempdir().unwrap();
         let site = Self { folder };
         let data_dir = site.data_dir();
-        fs::write(site.config(), format!("data_dir = {data_dir:?}\n{settings}")).unwrap();
+        fs::write(
+            site.config(),
+            format!("data_dir = {data_dir:?}\nspool.prepared_files = 8\n{settings}"),
+        )
+        .unwrap();
         site
     }
 

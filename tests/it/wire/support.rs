@@ -20,7 +20,7 @@ use parotidd::dicom::store_scp::{
 use parotidd::dicom::store_scu::{self, ScuOptions};
 use parotidd::dicom::uid::{SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
-use parotidd::intake::spool::Spool;
+use parotidd::intake::spool::{Spool, SpoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -80,7 +80,10 @@ impl Server {
 
     pub(super) async fn start_with(edit: impl FnOnce(&mut ScpOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Arc::new(Spool::open(&dir.path().join("spool")).unwrap().0);
+        let spool = Spool::open(&SpoolOptions::of(dir.path(), 2)).unwrap().0;
+        // Some instances find a prepared file, the others none.
+        spool.prepare(Duration::from_secs(60)).unwrap();
+        let spool = Arc::new(spool);
         let records = Arc::new(Records { folder: spool.folder().to_owned(), ..Records::default() });
         let mut options = ScpOptions {
             ae_title: "PAROTIDD".parse().unwrap(),
