@@ -22,8 +22,9 @@ test: prerequisites peers ## every test that CI runs
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
 
-bench: prerequisites ## layers, networks and images on one thread, peak NAME FRACTION; ONLY=conv for some
+bench: prerequisites ## layers, networks and images on one thread, peak NAME FRACTION; ONLY=conv for some; then bench-receive
 	$(CARGO) bench --locked --bench throughput -- $(ONLY)
+	$(if $(ONLY),,$(MAKE) bench-receive)
 
 COUNT_INSTRUCTIONS = python3 tests/bench/instructions.py \
   "$$(ls -t target/release/deps/instructions-* | grep -v '\.d$$' | head -1)" tests/bench/instructions.toml

@@ -13,6 +13,7 @@
 //! A `.part` without a seal was never acknowledged; it is removed when its writer is dropped, and at the
 //! next start. All calls block on the disk: they are for a thread that may wait.
 
+mod error;
 mod folder_sync;
 mod part_file;
 mod prepared;
@@ -26,14 +27,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
+pub use self::error::SpoolError;
 use self::folder_sync::FolderSync;
 pub use self::part_file::PartFile;
 use self::prepared::Prepared;
-use crate::dicom::header::{HeaderError, InstanceIdentity};
-use crate::dicom::part10::{FileMeta, Part10Error};
+use crate::dicom::header::InstanceIdentity;
+use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopInstanceUid};
-use crate::error::{Dispose, Disposition};
 use crate::limits;
 
 /// Ending of a file that is not finished.
@@ -68,75 +69,6 @@ pub struct Leftovers {
     pub restored: Vec<PathBuf>,
     /// Parts of instances, which were removed.
     pub removed: Vec<PathBuf>,
-}
-
-/// What failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// A folder could not be made.
-    #[error("could not create the folder `{path}`")]
-    CreateFolder {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A folder could not be listed.
-    #[error("could not list the folder `{path}`")]
-    List {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file could not be made, written, synced, renamed or removed.
-    #[error("could not write `{path}`")]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file could not be read.
-    #[error("could not read `{path}`")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A folder could not be synced, so nothing in it counts as received.
-    #[error("could not sync the folders of the spool")]
-    SyncFolder(#[source] Arc<io::Error>),
-    /// More than [`limits::INSTANCE_BYTES_MAX`].
-    #[error("instance of more than {} bytes", limits::INSTANCE_BYTES_MAX)]
-    TooLarge,
-    /// The file's front is broken.
-    #[error("could not read the front of `{path}`")]
-    Front {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: Part10Error,
-    },
-    /// The data set's UIDs can't be had.
-    #[error("could not read the header of `{path}`")]
-    Header {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: HeaderError,
-    },
-}
-
-impl Dispose for SpoolError {
-    fn disposition(&self) -> Disposition {
-        match self {
-            Self::Header { source, .. } => source.disposition(),
-            Self::Front { source, .. } => source.disposition(),
-            _ => Disposition::Retry,
-        }
-    }
 }
 
 /// The spool's folder. One a process.
@@ -387,6 +319,7 @@ fn list(folder: &Path) -> Result<Vec<PathBuf>, SpoolError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Dispose, Disposition};
 
     const SERIES: &str = "1.2.7";
 
