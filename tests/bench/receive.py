@@ -3,8 +3,8 @@
 The sender is a socket client with every PDU made beforehand, so that it costs as little as can be.
 Ours syncs file and folder and has a row in its database before each answer; `storescp --fork`, with
 TCP_NODELAY=1, does not sync. Each round starts both servers anew on empty folders, each at 1, 2 and
-4 associations. Prints files a second, CPU a file, what a second stream costs the first, peak memory while
-10 associations send an instance of 64 MiB each, and `ratio receive_xN VALUE`: our rate by DCMTK's,
+4 associations. Prints files a second, CPU a file, what a second stream costs the first, peak memory
+while 10 associations send 64 MiB each, and `ratio receive_xN VALUE`: our rate by that of DCMTK,
 median of the rounds.
 """
 
