@@ -99,6 +99,16 @@ impl Association {
         self.send_pdus(&pdus).await
     }
 
+    /// Sends a whole, short data set.
+    pub(super) async fn send_data_set(
+        &mut self,
+        context: u8,
+        data_set: &[u8],
+    ) -> Result<(), ScuError> {
+        let pdus = upper_layer::data_set_pdus(context, data_set, self.peer_pdu_bytes_max);
+        self.send_pdus(&pdus).await
+    }
+
     pub(super) async fn send_pdus(&mut self, pdus: &[u8]) -> Result<(), ScuError> {
         Ok(self.pdus.write_bytes(pdus, self.timeout).await?)
     }

@@ -1,11 +1,12 @@
 //! Service class users: what we ask of a peer. One association a question, one file a service.
 //!
 //! ```text
-//!  store | echo --> Association: request, negotiate, messages, release or abort --> PduStream
+//!  store | echo | find --> Association: request, negotiate, messages, release or abort --> PduStream
 //! ```
 
 mod association;
 pub mod echo;
+pub mod find;
 pub mod store;
 
 use std::io;
@@ -21,6 +22,7 @@ use crate::error::{Dispose, Disposition};
 use crate::limits;
 
 use self::association::CONTEXTS_MAX;
+use self::find::FindFailure;
 
 /// Whom to speak with.
 #[derive(Debug, Clone)]
@@ -76,6 +78,13 @@ pub enum ScuError {
         /// Why.
         source: io::Error,
     },
+    /// A query was answered with a failure.
+    #[error("the peer could not answer the query")]
+    Find(#[source] FindFailure),
+    /// A query did not end within [`limits::FIND_TIME_MAX`], or [`limits::FIND_DROPPED_MAX`] answers
+    /// after it was cancelled.
+    #[error("the peer does not end its answer to the query")]
+    FindEndless,
 }
 
 impl Dispose for ScuError {
@@ -86,6 +95,7 @@ impl Dispose for ScuError {
                 AssociationRJResult::Permanent => Disposition::Reject,
             },
             Self::TooManyContexts => Disposition::Reject,
+            Self::Find(failure) => failure.disposition(),
             _ => Disposition::Retry,
         }
     }

@@ -14,10 +14,10 @@ use parotidd::clock::ManualClock;
 use parotidd::dicom::dimse::{self, Response, StoreStatus};
 use parotidd::dicom::part10::FileMeta;
 use parotidd::dicom::received::ReceivedInstance;
+use parotidd::dicom::scu::{self, ScuOptions};
 use parotidd::dicom::store_scp::{
     CallingAeTitles, InstanceSink, ScpEvent, ScpOptions, SinkError, StoreScp,
 };
-use parotidd::dicom::scu::{self, ScuOptions};
 use parotidd::dicom::uid::{SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
 use parotidd::intake::spool::Spool;
