@@ -1,6 +1,7 @@
 //! The only place that knows DICOM tags and bytes.
 
 pub mod attributes;
+pub mod character_set;
 pub mod codec;
 mod codes;
 pub mod commitment;
@@ -22,4 +23,5 @@ pub mod store_scp;
 pub mod structure_set_reader;
 pub mod transfer_syntax;
 pub mod uid;
+mod unicode;
 pub mod upper_layer;
