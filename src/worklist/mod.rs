@@ -1,0 +1,3 @@
+//! Orders from the RIS, and which series they belong to.
+
+pub mod matching;
