@@ -90,7 +90,7 @@ pub const FIND_TIME_MAX: Duration = Duration::from_secs(120);
 pub const WORKLIST_STATIONS_MAX: usize = 16;
 /// Shortest time between two questions to the worklist, however many studies arrive.
 pub const WORKLIST_WAIT_MIN: Duration = Duration::from_secs(5);
-/// Studies that arrived and wait for a look at the worklist; the next scheduled query serves the others.
+/// Studies that wait for a look at the worklist, or had theirs; the next scheduled query serves the others.
 pub const WORKLIST_ARRIVALS_MAX: usize = 64;
 /// How far a study's time may be from its scheduled one where nothing but the patient says that they
 /// belong together: delays within a day.

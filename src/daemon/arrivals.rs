@@ -22,6 +22,7 @@ use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
 use crate::limits::TASK_BEAT;
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
+use crate::worklist::Arrivals;
 
 /// Records each instance before its sender hears of success.
 #[derive(Debug)]
@@ -69,6 +70,8 @@ pub(super) struct SeriesTask {
     pub(super) worker: SyncSender<()>,
     pub(super) status: Arc<StatusWriter>,
     pub(super) heart: Heart,
+    /// Where there is a worklist.
+    pub(super) orders: Option<Arrivals>,
 }
 
 impl SeriesTask {
@@ -104,6 +107,9 @@ impl SeriesTask {
     }
 
     fn arrived(&mut self, arrival: Arrival) {
+        if let Some(orders) = &mut self.orders {
+            orders.arrived(&arrival.study);
+        }
         self.assembler.arrive(arrival, self.clock.monotonic());
         self.status.modify(|status| status.n_instances_received += 1);
     }
