@@ -13,6 +13,7 @@ use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
 use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX};
+use crate::worklist::{WorklistSettings, WorklistSettingsError};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +58,9 @@ pub enum ConfigError {
     /// The destinations.
     #[error("the destinations cannot be used")]
     Destination(#[from] DestinationError),
+    /// The worklist.
+    #[error("the worklist cannot be used")]
+    Worklist(#[from] WorklistSettingsError),
 }
 
 impl Dispose for ConfigError {
@@ -85,6 +89,9 @@ pub struct Config {
     pub inference: InferenceConfig,
     /// The display.
     pub display: DisplayConfig,
+    /// Where the orders are; nobody is asked where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worklist: Option<WorklistSettings>,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -176,6 +183,7 @@ impl Default for Config {
             series: SeriesConfig::default(),
             inference: InferenceConfig::default(),
             display: DisplayConfig::default(),
+            worklist: None,
             destinations: Vec::new(),
         }
     }
@@ -280,7 +288,10 @@ impl Config {
             let hint = "name the scanner's AE title, or [\"*\"] for anyone";
             return Err(ConfigError::Empty { key: "dicom.calling_ae_titles", hint });
         }
-        Ok(destination::check_all(&self.destinations)?)
+        if let Some(worklist) = &self.worklist {
+            worklist.check()?;
+        }
+        Ok(destination::check_all(&self.destinations, self.worklist.is_some())?)
     }
 }
 
@@ -307,7 +318,7 @@ mod tests {
     #[test]
     fn the_effective_settings_can_be_written_and_read_again() {
         let config =
-            load("[[destination]]\nname='ward'\nkind='webhook'\nurl='http://[::1]:9/a'").unwrap();
+            load("[worklist]\naddress='[::1]:104'\ncalled_ae_title='RIS'\n[[destination]]\nname='ward'\nkind='webhook'\nurl='http://[::1]:9/a'").unwrap();
         let text = toml::to_string(&config).unwrap();
         assert_eq!(load(&text).unwrap(), config);
     }
@@ -329,5 +340,13 @@ mod tests {
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");
         check("[[destination]]\nname='a'\nkind='pacs'", "not supported");
+        check("[worklist]\naddress = 'ris:104'", "called_ae_title");
+        check("[worklist]\naddress = 'ris'\ncalled_ae_title = 'RIS'", "ris.example:104");
+        check(
+            "[worklist]\naddress = 'ris:104'\ncalled_ae_title = 'RIS'\nevery_s = 1",
+            "10 to 3600",
+        );
+        let limited = "name='a'\nkind='webhook'\nurl='http://h/'\nstations=['CT1']";
+        check(&format!("[[destination]]\n{limited}"), "[worklist]");
     }
 }

@@ -4,7 +4,7 @@
 //! ground up: `units limits phi clock error reason status`, `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
-//! `delivery` (durable outbox), `display`, `system`, then `worker`, `daemon` and `cli`.
+//! `delivery` (durable outbox), `worklist` (orders), `display`, `system`, then `worker`, `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -38,3 +38,4 @@ pub mod status_writer;
 pub mod system;
 pub mod units;
 pub mod worker;
+pub mod worklist;

@@ -90,6 +90,31 @@ pub const SERIES_OPEN_MAX: usize = 256;
 pub const SCP_EVENTS_MAX: usize = 1024;
 /// Time a peer may take to answer one message that we sent.
 pub const PEER_ANSWER: Duration = Duration::from_secs(60);
+/// Most answers to one query that are kept; at one more it is cancelled. A day of a large CT department
+/// has some hundred.
+pub const FIND_ANSWERS_MAX: usize = 2000;
+/// Most bytes of all answers to one query.
+pub const FIND_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Answers that a peer may still send once a query was cancelled, before it is left.
+pub const FIND_DROPPED_MAX: usize = 8000;
+/// Longest time from a query to its final status: a peer that never ends and never is silent is left.
+pub const FIND_TIME_MAX: Duration = Duration::from_secs(120);
+/// Most AE titles of scanners that the worklist is asked for, each with a query of its own.
+pub const WORKLIST_STATIONS_MAX: usize = 16;
+/// Shortest time between two questions to the worklist, however many studies arrive.
+pub const WORKLIST_WAIT_MIN: Duration = Duration::from_secs(5);
+/// Studies that wait for a look at the worklist, or had theirs; the next scheduled query serves the others.
+pub const WORKLIST_ARRIVALS_MAX: usize = 64;
+/// How far a study's time may be from its scheduled one where nothing but the patient says that they
+/// belong together: delays within a day.
+pub const SCHEDULE_DISTANCE_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// How long an entry is kept that the worklist no longer has: most leave it once the examination begins.
+/// The match of a study is kept as long.
+pub const ORDERS_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Most entries kept; those seen longest ago go first.
+pub const ORDERS_MAX: usize = 10_000;
+/// Most entries looked at for one series. More than one order is none.
+pub const ORDER_CANDIDATES_MAX: usize = 256;
 
 /// Time that instances are gathered before their rows are written: what a scanner sends in it shares one
 /// transaction.

@@ -31,6 +31,20 @@ pub struct Status {
     /// The networks that answer; `None` until they are loaded.
     #[serde(default)]
     pub models: Option<ModelVersions>,
+    /// How the modality worklist is; `None` where there is none in the settings.
+    #[serde(default)]
+    pub worklist: Option<WorklistStatus>,
+}
+
+/// How the modality worklist is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorklistStatus {
+    /// When it answered last, milliseconds since 1970 UTC.
+    pub last_success_unix_ms: Option<i64>,
+    /// Entries it has.
+    pub n_entries: u32,
+    /// Why it did not answer since; `None` while it does.
+    pub last_error: Option<String>,
 }
 
 /// Versions of the two networks, for everything that shows an answer.

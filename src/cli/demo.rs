@@ -29,7 +29,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig, SpoolConfig};
 use crate::daemon::Daemon;
 use crate::delivery::Destination;
-use crate::dicom::store_scu::{self, ScuOptions};
+use crate::dicom::scu::{self, ScuOptions};
 use crate::evaluation::phantom_files::{PhantomFiles, write_phantom};
 use crate::intake::scan::scan;
 use crate::limits::{DEMO_ALERT_WAIT, DEMO_ALERTS_MAX, REDRAW_WAIT_MIN};
@@ -132,8 +132,8 @@ async fn go_round(
     steps.done("daemon", &format!("DICOM on {at}"));
 
     let options = ScuOptions::new("CT1".parse().expect("a constant AE title"), called);
-    store_scu::echo(at, &options).await.context("C-ECHO failed")?;
-    let sent = store_scu::send(at, &options, &files.slices).await.context("C-STORE failed")?;
+    scu::echo::echo(at, &options).await.context("C-ECHO failed")?;
+    let sent = scu::store::send(at, &options, &files.slices).await.context("C-STORE failed")?;
     let n_stored = sent.iter().filter(|outcome| outcome.is_stored()).count();
     ensure!(n_stored == files.slices.len(), "only {n_stored} slices were answered with Success");
     steps.done("sent", &format!("{n_stored} slices over C-STORE, each synced before its Success"));

@@ -46,6 +46,19 @@ struct StatusReport {
     results: serde_json::Map<String, serde_json::Value>,
     deliveries: Deliveries,
     newest_result: Option<Newest>,
+    /// Only where the settings have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worklist: Option<Worklist>,
+}
+
+#[derive(Debug, Serialize)]
+struct Worklist {
+    entries: u32,
+    last_success_at: Option<String>,
+    last_error: Option<String>,
+    last_error_at: Option<String>,
+    studies_matched: u32,
+    studies_unmatched: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +94,8 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     let summary = summary::read(&path)?;
     let models =
         screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
-    let report = report(summary, models, config.data_dir);
+    let mut report = report(summary, models, config.data_dir);
+    report.worklist = report.worklist.filter(|_| config.worklist.is_some());
     let text = match args.format {
         Format::Json => serde_json::to_string(&report)? + "\n",
         Format::Text => text(&report),
@@ -90,7 +104,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
 }
 
 fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
-    let Summary { n_instances, jobs, results, deliveries, newest } = summary;
+    let Summary { n_instances, jobs, results, deliveries, newest, worklist } = summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
@@ -109,6 +123,18 @@ fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
             let StoredResult { series, decision, sides, score, created_unix_ms, .. } = newest;
             let series_instance_uid = series.to_string();
             Newest { series_instance_uid, decision, sides, score, at: rfc3339(created_unix_ms) }
+        }),
+        worklist: Some(Worklist {
+            entries: worklist.n_listed,
+            last_success_at: worklist.succeeded_unix_ms.map(rfc3339),
+            last_error: worklist.last_error,
+            last_error_at: worklist.failed_unix_ms.map(rfc3339),
+            studies_matched: worklist.n_matched,
+            studies_unmatched: worklist
+                .unmatched
+                .into_iter()
+                .map(|(reason, n)| (reason.code().to_owned(), n.into()))
+                .collect(),
         }),
     }
 }
@@ -131,7 +157,7 @@ fn text(report: &StatusReport) -> String {
         localizer.name, localizer.version, segmenter.name, segmenter.version, decision.version
     );
     let mut out = String::new();
-    let lines = [
+    let mut lines = vec![
         ("data", report.data_dir.display().to_string()),
         ("instances", report.n_instances.to_string()),
         ("jobs", counts(&report.jobs)),
@@ -141,9 +167,22 @@ fn text(report: &StatusReport) -> String {
         ("models", models),
         ("parotidd", report.software_version.to_owned()),
     ];
+    if let Some(worklist) = &report.worklist {
+        lines.push(("worklist", worklist_text(worklist, counts(&worklist.studies_unmatched))));
+    }
     for (name, value) in lines {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{name:11} {value}");
     }
     out
+}
+
+fn worklist_text(worklist: &Worklist, unmatched: String) -> String {
+    let Worklist { entries, last_success_at, last_error, studies_matched, .. } = worklist;
+    let since = last_success_at.as_ref().map_or("never read".to_owned(), |at| format!("read {at}"));
+    let error = last_error.as_ref().map_or(String::new(), |error| format!("; {error}"));
+    let unmatched = if unmatched.is_empty() { "none".to_owned() } else { unmatched };
+    format!(
+        "{entries} entries, {since}{error}; studies with an order: {studies_matched}, without: {unmatched}"
+    )
 }

@@ -19,6 +19,7 @@ use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
 use crate::limits::TASK_BEAT;
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
+use crate::worklist::Arrivals;
 
 /// The only task that changes the series table.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct SeriesTask {
     pub(super) worker: SyncSender<()>,
     pub(super) status: Arc<StatusWriter>,
     pub(super) heart: Heart,
+    /// Where there is a worklist.
+    pub(super) orders: Option<Arrivals>,
 }
 
 impl SeriesTask {
@@ -67,6 +70,9 @@ impl SeriesTask {
     fn arrived(&mut self, arrivals: Vec<Arrival>) {
         let n = arrivals.len() as u64;
         for arrival in arrivals {
+            if let Some(orders) = &mut self.orders {
+                orders.arrived(&arrival.study);
+            }
             self.assembler.arrive(arrival, self.clock.monotonic());
         }
         self.status.modify(|status| status.n_instances_received += n);

@@ -1,7 +1,7 @@
 //! The one place that knows every task: channels, start order, stop order.
 //!
 //! ```text
-//!  start: lock, database, spool, ports --> outbox, display --> worker --> series task --> ready
+//!  start: lock, database, spool, ports --> outbox, display --> worker --> worklist, series task --> ready
 //!  stop:  listeners drain --> series task --> worker ends its job --> outbox --> display --> database
 //! ```
 //! Each task owns its state; they share nothing but the database, channels and the status.
@@ -51,6 +51,7 @@ use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
 use crate::worker::{self, Worker};
+use crate::worklist::{Arrivals, WorklistTask};
 
 /// A running appliance.
 #[derive(Debug)]
@@ -116,7 +117,8 @@ impl Daemon {
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
         let mut assembler = SeriesAssembler::new(parts.config.quiet());
         arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
-        let series_task = parts.series_task(assembler, wake_worker);
+        let orders = parts.spawn_worklist(&mut rest, &stopping_rest);
+        let series_task = parts.series_task(assembler, wake_worker, orders);
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
@@ -178,7 +180,7 @@ impl Daemon {
             () = shutdown => Ok(()),
             ended = &mut self.worker => flatten("worker", ended.ok()),
             Some(ended) = self.series.join_next() => flatten("rows or series", ended.ok()),
-            Some(ended) = self.rest.join_next() => flatten("outbox or display", ended.ok()),
+            Some(ended) = self.rest.join_next() => flatten("outbox, worklist or display", ended.ok()),
             Some(_) = self.listeners.join_next() => Err(DaemonError::TaskEnded { task: "listener" }),
         };
         notify::stopping();
@@ -242,6 +244,7 @@ impl Parts {
             screener: Arc::clone(&self.screener),
             clock: Arc::clone(&self.clock),
             spool: self.spool.folder().to_owned(),
+            has_worklist: self.config.worklist.is_some(),
             destinations: Arc::clone(&self.destinations),
             outbox,
             status: Arc::clone(&self.status),
@@ -249,7 +252,12 @@ impl Parts {
         }
     }
 
-    fn series_task(&self, assembler: SeriesAssembler, worker: SyncSender<()>) -> SeriesTask {
+    fn series_task(
+        &self,
+        assembler: SeriesAssembler,
+        worker: SyncSender<()>,
+        orders: Option<Arrivals>,
+    ) -> SeriesTask {
         SeriesTask {
             db: self.db.clone(),
             clock: Arc::clone(&self.clock),
@@ -258,7 +266,28 @@ impl Parts {
             worker,
             status: Arc::clone(&self.status),
             heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
+            orders,
         }
+    }
+
+    /// The worklist's task, where there is one, and the way to tell it of studies.
+    fn spawn_worklist(
+        &self,
+        tasks: &mut JoinSet<Result<(), DaemonError>>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Option<Arrivals> {
+        let task = WorklistTask {
+            settings: self.config.worklist.clone()?,
+            calling_ae: self.config.dicom.ae_title.clone(),
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worklist", HEARTBEAT_RECEIVE),
+        };
+        let (arrivals, arrived) = Arrivals::channel();
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move { Ok(task.run(arrived, stop).await?) });
+        Some(arrivals)
     }
 
     /// Outbox, display, counts and watchdog.

@@ -1,4 +1,4 @@
-//! Durable rows in SQLite: instances, jobs, results, deliveries. Only this room writes SQL.
+//! Durable rows in SQLite: instances, jobs, results, deliveries, orders. Only this room writes SQL.
 //!
 //! ```text
 //!  receiver, worker, outbox --Operation--> bounded queue --> database thread (owns the connection)
@@ -6,7 +6,7 @@
 //! ```
 //!
 //! An [`Operation`] is made by the file of its table family ([`instances`], [`jobs`], [`results`],
-//! [`deliveries`]) and run with [`Db::call`] or [`Db::call_blocking`]:
+//! [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
 
 pub mod deliveries;
@@ -15,6 +15,7 @@ pub mod jobs;
 #[cfg(test)]
 mod machine_tests;
 pub mod open;
+pub mod orders;
 pub mod results;
 mod row;
 pub mod summary;

@@ -19,7 +19,8 @@ use crate::limits::{DB_BUSY, DB_SET_ASIDE_MAX, DB_WAL_BYTES_MAX};
 const APPLICATION_ID: i64 = 0x5052_6464;
 
 /// Migration n (from 1) brings `user_version` from n - 1 to n.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_orders.sql")];
 
 /// A database that is ready.
 #[derive(Debug)]
@@ -239,6 +240,11 @@ mod tests {
         .unwrap()
     }
 
+    /// The version that a database is brought to.
+    fn newest() -> String {
+        format!("Integer({})", MIGRATIONS.len())
+    }
+
     #[test]
     fn settings_are_the_durable_ones() {
         let folder = tempfile::tempdir().unwrap();
@@ -249,7 +255,7 @@ mod tests {
         check("synchronous", "Integer(2)");
         check("foreign_keys", "Integer(1)");
         check("application_id", "Integer(1347576932)");
-        check("user_version", "Integer(1)");
+        check("user_version", &newest());
         check("busy_timeout", "Integer(10000)");
     }
 
@@ -288,7 +294,7 @@ mod tests {
             let aside = opened.set_aside.unwrap();
             assert_eq!(aside, folder.path().join(format!("parotidd.db.corrupt-{n}")));
             assert_eq!(std::fs::read(&aside).unwrap(), bytes);
-            assert_eq!(pragma(&opened.db, "user_version"), "Integer(1)");
+            assert_eq!(pragma(&opened.db, "user_version"), newest());
             drop(opened.db);
             opened.thread.join().unwrap();
         }

@@ -61,7 +61,8 @@ pub(super) fn sides(row: &Row<'_>, index: usize) -> Result<Vec<Side>, rusqlite::
     sides.ok_or_else(|| conversion(index, Type::Text, Unknown(text)))
 }
 
-fn conversion(
+/// The error of a column that does not parse.
+pub(super) fn conversion(
     index: usize,
     stored: Type,
     error: impl Error + Send + Sync + 'static,

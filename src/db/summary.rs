@@ -6,6 +6,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 
 use super::deliveries::{self, DeliveryCounts};
 use super::jobs::JobState;
+use super::orders::{self, WorklistState};
 use super::results::{self, StoredResult};
 use super::{DbError, open, row};
 use crate::limits::DB_BUSY;
@@ -24,6 +25,8 @@ pub struct Summary {
     pub deliveries: DeliveryCounts,
     /// The newest answer.
     pub newest: Option<StoredResult>,
+    /// How the worklist's queries go.
+    pub worklist: WorklistState,
 }
 
 /// Reads the summary of the database at `path`, as it is at one moment.
@@ -65,6 +68,7 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
         results,
         deliveries: deliveries::counts().run(&moment)?,
         newest: results::latest().run(&moment)?,
+        worklist: orders::state().run(&moment)?,
     })
 }
 

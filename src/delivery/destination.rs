@@ -8,6 +8,7 @@ use ureq::http::Uri;
 
 use crate::limits::{DESTINATION_NAME_BYTES_MAX, DESTINATIONS_MAX};
 use crate::screening::report::Decision;
+use crate::worklist::matching::Order;
 
 /// A `[[destination]]` that cannot be used; the text says what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +65,12 @@ pub enum DestinationError {
         /// What stands there.
         decision: String,
     },
+    /// A limit by order, and no orders.
+    #[error(
+        "destination {0:?} is limited by order, and there is no `[worklist]` to know orders from; add \
+         it, or remove `referring_physicians`, `requested_procedures` and `stations`"
+    )]
+    NoWorklist(String),
     /// Nothing would ever be sent.
     #[error(
         "destination {0:?}: `on` is empty, so nothing would be sent; leave it out for \
@@ -80,8 +87,41 @@ pub struct Destination {
     pub name: String,
     /// The decisions that it is told first; a correction of what it was told is sent always.
     pub on: Vec<Decision>,
+    /// Whose orders it is told of.
+    pub orders: OrderLimit,
     /// How it is reached.
     pub kind: Kind,
+}
+
+/// Limits a destination to some orders; each list that is empty limits nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderLimit {
+    /// Referring Physician's Name, in any case, `SMITH^JANE` or any of its groups.
+    pub referring_physicians: Vec<String>,
+    /// Requested Procedure Description, in any case.
+    pub requested_procedures: Vec<String>,
+    /// Scheduled Station AE Title.
+    pub stations: Vec<String>,
+}
+
+impl OrderLimit {
+    /// Whether an order is one of them. A series without an order is: an alert that nobody hears of
+    /// because the RIS was away is the worse mistake.
+    #[must_use]
+    pub fn includes(&self, order: Option<&Order>) -> bool {
+        let Some(order) = order else { return true };
+        let named = |wanted: &[String], values: &[&str]| {
+            let plain = |text: &str| text.trim_matches(['^', ' ']).to_lowercase();
+            let is_one = |value: &&str| wanted.iter().any(|it| plain(it) == plain(value));
+            wanted.is_empty() || values.iter().any(is_one)
+        };
+        let physician = order.referring_physician.expose();
+        let groups: Vec<_> = [physician.as_str()].into_iter().chain(physician.split('=')).collect();
+        let stations: Vec<_> = order.stations.iter().map(String::as_str).collect();
+        named(&self.referring_physicians, &groups)
+            && named(&self.requested_procedures, &[order.requested_procedure_description.expose()])
+            && named(&self.stations, &stations)
+    }
 }
 
 /// How a destination is reached.
@@ -137,6 +177,12 @@ struct Written {
     url: Option<String>,
     #[serde(default = "on_flagged")]
     on: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    referring_physicians: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    requested_procedures: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    stations: Vec<String>,
 }
 
 /// A push is for what someone should look at now; the rest is in the database.
@@ -148,7 +194,12 @@ impl TryFrom<Written> for Destination {
     type Error = DestinationError;
 
     fn try_from(written: Written) -> Result<Self, DestinationError> {
-        let Written { name, kind, url, on } = written;
+        let Written { name, kind, url, on, .. } = written;
+        let orders = OrderLimit {
+            referring_physicians: written.referring_physicians,
+            requested_procedures: written.requested_procedures,
+            stations: written.stations,
+        };
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         if !(1..=DESTINATION_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
             return Err(DestinationError::Name(name));
@@ -177,7 +228,7 @@ impl TryFrom<Written> for Destination {
         if decisions.is_empty() {
             return Err(DestinationError::OnNothing(name));
         }
-        Ok(Self { name, on: decisions, kind })
+        Ok(Self { name, on: decisions, orders, kind })
     }
 }
 
@@ -189,6 +240,9 @@ impl From<Destination> for Written {
             kind: "webhook".into(),
             url: Some(url.0.to_string()),
             on: destination.on.iter().map(|decision| decision.as_str().into()).collect(),
+            referring_physicians: destination.orders.referring_physicians,
+            requested_procedures: destination.orders.requested_procedures,
+            stations: destination.orders.stations,
         }
     }
 }
@@ -196,14 +250,17 @@ impl From<Destination> for Written {
 /// Checks what no single destination can know.
 ///
 /// # Errors
-/// [`DestinationError::NameTwice`] or [`DestinationError::TooMany`].
-pub fn check_all(destinations: &[Destination]) -> Result<(), DestinationError> {
+/// [`DestinationError::NameTwice`], [`DestinationError::TooMany`], or [`DestinationError::NoWorklist`].
+pub fn check_all(destinations: &[Destination], has_worklist: bool) -> Result<(), DestinationError> {
     if destinations.len() > DESTINATIONS_MAX {
         return Err(DestinationError::TooMany(destinations.len()));
     }
     for (n, destination) in destinations.iter().enumerate() {
         if destinations[..n].iter().any(|earlier| earlier.name == destination.name) {
             return Err(DestinationError::NameTwice(destination.name.clone()));
+        }
+        if !has_worklist && destination.orders != OrderLimit::default() {
+            return Err(DestinationError::NoWorklist(destination.name.clone()));
         }
     }
     Ok(())
@@ -225,8 +282,33 @@ mod tests {
         assert!(!format!("{ward:?}").contains("key"), "{ward:?}");
         let again = toml::to_string(&ward).unwrap();
         assert_eq!(parse(&again).unwrap(), ward);
-        let twice = check_all(&[ward.clone(), ward]).unwrap_err();
+        let twice = check_all(&[ward.clone(), ward], false).unwrap_err();
         assert!(twice.to_string().contains("\"ward\""));
+    }
+
+    #[test]
+    fn a_destination_hears_of_its_orders_and_of_series_without_one() {
+        let text = "name='w'\nkind='webhook'\nurl='http://h/'\nreferring_physicians=['smith^jane']\n\
+                    stations=['CT1', 'CT2']\nrequested_procedures=['ct neck']";
+        let limited = parse(text).unwrap();
+        assert_eq!(parse(&toml::to_string(&limited).unwrap()).unwrap(), limited);
+        assert!(check_all(std::slice::from_ref(&limited), true).is_ok());
+        let phi = |text: &str| crate::phi::Phi::new(text.to_owned());
+        let order = |physician: &str, procedure: &str, station: &str| Order {
+            referring_physician: phi(physician),
+            requested_procedure_description: phi(procedure),
+            stations: vec![station.to_owned()],
+            ..Order::default()
+        };
+        let check = |order: Order, expected: bool| {
+            assert_eq!(limited.orders.includes(Some(&order)), expected, "{order:?}");
+        };
+        check(order("SMITH^JANE^^", "CT NECK", "CT2"), true);
+        check(order("Smith^Jane=山田", "CT neck", "CT1"), true);
+        check(order("Smith", "CT neck", "CT1"), false);
+        check(order("Smith^Jane", "CT head", "CT1"), false);
+        check(order("Smith^Jane", "CT neck", "CT3"), false);
+        assert!(limited.orders.includes(None));
     }
 
     #[test]

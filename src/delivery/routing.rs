@@ -13,7 +13,13 @@
 //! that it is withdrawn, moved, or could not be assessed after all. A changed volume alone is no news:
 //! it is in the report, and the person who looks at the images sees it there. What a destination
 //! refused for good was never told.
+//!
+//! A destination may be limited to some orders: then an alert about another order is nothing to it, but
+//! corrections still are. What the worklist says stands on the alert alone: a report is what images and
+//! models give, whether the RIS was there or not. Only where the images have no accession number, the
+//! report in an alert shows the order's.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -26,6 +32,7 @@ use crate::db::results::Unrouted;
 use crate::reason::Reason;
 use crate::screening::report::{Decision, NOT_FOR_DIAGNOSTIC_USE, ScreeningReport};
 use crate::units::{CubicCentimeters, Millimeters, Side};
+use crate::worklist::matching::{MatchedBy, Order, OrderMatch, Unmatched};
 
 /// Version of the alert's JSON.
 pub const SCHEMA: &str = "parotidd.alert/1";
@@ -48,32 +55,67 @@ struct Alert<'a> {
     longest_diameter_mm: Option<Millimeters>,
     /// The `id` of the earlier alert that no longer holds.
     supersedes: Option<&'a str>,
-    report: &'a ScreeningReport,
+    /// What was ordered; only where there is a worklist, and it has the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<AlertOrder<'a>>,
+    /// Why there is no order; only where there is a worklist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_unmatched: Option<AlertUnmatched>,
+    report: Cow<'a, ScreeningReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct AlertOrder<'a> {
+    accession_number: &'a str,
+    requested_procedure_id: &'a str,
+    requested_procedure_description: &'a str,
+    referring_physician: &'a str,
+    matched_by: MatchedBy,
+}
+
+#[derive(Debug, Serialize)]
+struct AlertUnmatched {
+    reason: Unmatched,
 }
 
 /// What [`crate::db::results::commit`] calls to turn a result into deliveries.
 pub fn router(
     destinations: Arc<[Destination]>,
+    order: Option<OrderMatch>,
 ) -> impl FnOnce(&Unrouted<'_>) -> Vec<NewDelivery> + Send + 'static {
-    move |result| route(&destinations, result)
+    move |result| route(&destinations, result, order.as_ref())
 }
 
-/// The deliveries of one result, at most one a destination, in the order of the settings.
+/// The deliveries of one result, at most one a destination, in the order of the settings. `found` is
+/// what the worklist gave; `None` where there is no worklist.
 #[must_use]
-pub fn route(destinations: &[Destination], result: &Unrouted<'_>) -> Vec<NewDelivery> {
+pub fn route(
+    destinations: &[Destination],
+    result: &Unrouted<'_>,
+    found: Option<&OrderMatch>,
+) -> Vec<NewDelivery> {
+    let order = found.and_then(OrderMatch::order);
     let sides = result.report.flagged_sides();
     let to_one = |destination: &Destination| {
         let told = result.told.iter().find(|told| told.destination == destination.name);
         let news = match told {
-            None => destination.on.contains(&result.report.decision),
+            None => {
+                destination.on.contains(&result.report.decision)
+                    && destination.orders.includes(order)
+            }
             Some(told) => told.decision != result.report.decision || told.sides != sides,
         };
-        news.then(|| deliver(destination, result, told))
+        news.then(|| deliver(destination, result, told, found))
     };
     destinations.iter().filter_map(to_one).collect()
 }
 
-fn deliver(destination: &Destination, result: &Unrouted<'_>, told: Option<&Told>) -> NewDelivery {
+fn deliver(
+    destination: &Destination,
+    result: &Unrouted<'_>,
+    told: Option<&Told>,
+    found: Option<&OrderMatch>,
+) -> NewDelivery {
     let idempotency_key = idempotency_key(result.result_key, &destination.name);
     let report = result.report;
     let largest = report.largest_kept();
@@ -88,7 +130,12 @@ fn deliver(destination: &Destination, result: &Unrouted<'_>, told: Option<&Told>
         volume_cm3: largest.map(|candidate| candidate.volume_cm3),
         longest_diameter_mm: largest.map(|candidate| candidate.longest_diameter_mm),
         supersedes: told.map(|told| told.idempotency_key.as_str()),
-        report,
+        order: alert_order(found),
+        order_unmatched: match found {
+            Some(OrderMatch::Unmatched(reason)) => Some(AlertUnmatched { reason: *reason }),
+            _ => None,
+        },
+        report: with_accession(report, found.and_then(OrderMatch::order)),
     };
     let payload = serde_json::to_string(&alert).expect("numbers, texts and lists always serialize");
     NewDelivery {
@@ -96,6 +143,31 @@ fn deliver(destination: &Destination, result: &Unrouted<'_>, told: Option<&Told>
         payload,
         follows: told.map(|told| told.delivery),
         idempotency_key,
+    }
+}
+
+fn alert_order(found: Option<&OrderMatch>) -> Option<AlertOrder<'_>> {
+    let OrderMatch::Matched { order, by } = found? else { return None };
+    Some(AlertOrder {
+        accession_number: order.accession_number.expose(),
+        requested_procedure_id: order.requested_procedure_id.expose(),
+        requested_procedure_description: order.requested_procedure_description.expose(),
+        referring_physician: order.referring_physician.expose(),
+        matched_by: *by,
+    })
+}
+
+/// The report with the order's accession number where the images have none.
+fn with_accession<'a>(
+    report: &'a ScreeningReport,
+    order: Option<&Order>,
+) -> Cow<'a, ScreeningReport> {
+    match order {
+        Some(order) if report.accession_number.is_empty() => Cow::Owned(ScreeningReport {
+            accession_number: order.accession_number.expose().clone(),
+            ..report.clone()
+        }),
+        _ => Cow::Borrowed(report),
     }
 }
 
@@ -191,7 +263,7 @@ mod tests {
         let report = report(now.0, now.1);
         let unrouted =
             Unrouted { result_key: "k", report: &report, created_unix_ms: 0, told: &told };
-        let deliveries = route(&[destination("ward", on)], &unrouted);
+        let deliveries = route(&[destination("ward", on)], &unrouted, None);
         assert!(deliveries.len() <= 1);
         let delivery = deliveries.first()?;
         let alert: serde_json::Value = serde_json::from_str(&delivery.payload).unwrap();
@@ -233,7 +305,8 @@ mod tests {
             told: &[],
         };
         let on = [Decision::Flagged];
-        let deliveries = route(&[destination("ward", &on), destination("it", &on)], &unrouted);
+        let deliveries =
+            route(&[destination("ward", &on), destination("it", &on)], &unrouted, None);
         assert_eq!(deliveries.len(), 2);
         assert_ne!(deliveries[0].idempotency_key, deliveries[1].idempotency_key);
         let mut alert: serde_json::Value = serde_json::from_str(&deliveries[0].payload).unwrap();
@@ -255,5 +328,58 @@ mod tests {
                 "report": null,
             })
         );
+    }
+
+    /// What a destination is sent of one result, as JSON.
+    fn alert(to: &Destination, accession: &str, found: &OrderMatch) -> Option<serde_json::Value> {
+        let mut report = report(Decision::Flagged, &[Side::Left]);
+        report.accession_number = accession.into();
+        let unrouted = Unrouted { result_key: "k", report: &report, created_unix_ms: 0, told: &[] };
+        let deliveries = route(std::slice::from_ref(to), &unrouted, Some(found));
+        deliveries.first().map(|delivery| serde_json::from_str(&delivery.payload).unwrap())
+    }
+
+    #[test]
+    fn the_order_stands_beside_the_report() {
+        let phi = |text: &str| crate::phi::Phi::new(text.to_owned());
+        let order = Order {
+            accession_number: phi("A9"),
+            requested_procedure_id: phi("R9"),
+            requested_procedure_description: phi("CT neck"),
+            referring_physician: phi("Smith^Jane"),
+            stations: vec!["CT1".into()],
+        };
+        let matched = OrderMatch::Matched { order, by: MatchedBy::StudyInstanceUid };
+        let unmatched = OrderMatch::Unmatched(Unmatched::AmbiguousWorklistEntries);
+        let ward = destination("ward", &[Decision::Flagged]);
+        let sent = alert(&ward, "", &matched).unwrap();
+        assert_eq!(
+            sent["order"],
+            serde_json::json!({
+                "accession_number": "A9",
+                "requested_procedure_id": "R9",
+                "requested_procedure_description": "CT neck",
+                "referring_physician": "Smith^Jane",
+                "matched_by": "study_instance_uid",
+            })
+        );
+        assert_eq!(
+            (&sent["report"]["accession_number"], sent.get("order_unmatched")),
+            (&"A9".into(), None)
+        );
+        // What the scanner sent stays.
+        assert_eq!(alert(&ward, "A1", &matched).unwrap()["report"]["accession_number"], "A1");
+        let sent = alert(&ward, "", &unmatched).unwrap();
+        assert_eq!(sent["order_unmatched"]["reason"], "ambiguous_worklist_entries");
+        assert_eq!((&sent["report"]["accession_number"], sent.get("order")), (&"".into(), None));
+
+        let limit = |station: &str| {
+            let mut limited = destination("ward", &[Decision::Flagged]);
+            limited.orders.stations = vec![station.to_owned()];
+            limited
+        };
+        assert!(alert(&limit("CT1"), "", &matched).is_some());
+        assert!(alert(&limit("CT2"), "", &matched).is_none());
+        assert!(alert(&limit("CT2"), "", &unmatched).is_some(), "somebody must hear of it");
     }
 }

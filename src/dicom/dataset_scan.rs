@@ -22,6 +22,7 @@ use flate2::read::DeflateDecoder;
 
 use super::encapsulated::Fragments;
 use super::transfer_syntax::{EXPLICIT_VR_BIG_ENDIAN, Encoding, PixelCoding, TransferSyntax};
+use super::unicode;
 
 use crate::limits;
 
@@ -110,7 +111,7 @@ pub(crate) fn scan_up_to(
     if length == 0 {
         return Err(ScanError::Empty);
     }
-    let mut walker = Walker { reader: BufReader::new(source), position: 0, length, bytes_max };
+    let mut walker = Walker::new(BufReader::new(source), length, bytes_max);
     let syntax = walker.read_prologue()?;
     if !syntax.is_deflated {
         return walker.scan(syntax, wanted);
@@ -119,7 +120,7 @@ pub(crate) fn scan_up_to(
     let inflated = inflate(walker.reader)?;
     let length = inflated.len() as u64;
     let reader = BufReader::new(Cursor::new(inflated));
-    let scanned = Walker { reader, position: 0, length, bytes_max }.scan(syntax, wanted)?;
+    let scanned = Walker::new(reader, length, bytes_max).scan(syntax, wanted)?;
     Ok(Scanned { deflated_from: Some(start), ..scanned })
 }
 
@@ -165,9 +166,15 @@ struct Walker<R: Read + Seek> {
     position: u64,
     length: u64,
     bytes_max: usize,
+    /// Where Specific Character Set stands in the element that is walked into, and how it is encoded.
+    character_sets: Vec<(u64, Encoding)>,
 }
 
 impl<R: Read + Seek> Walker<R> {
+    fn new(reader: BufReader<R>, length: u64, bytes_max: usize) -> Self {
+        Self { reader, position: 0, length, bytes_max, character_sets: Vec::new() }
+    }
+
     fn scan(
         mut self,
         syntax: &'static TransferSyntax,
@@ -175,6 +182,7 @@ impl<R: Read + Seek> Walker<R> {
     ) -> Result<Scanned, ScanError> {
         let mut kept = Vec::new();
         let mut pixel_data = None;
+        let mut has_character_set = false;
         while self.length - self.position >= 8 {
             let start = self.position;
             let header = self.read_header(syntax.encoding)?;
@@ -190,12 +198,19 @@ impl<R: Read + Seek> Walker<R> {
                 break;
             }
             let keep = wanted.contains(&header.tag);
+            self.note_character_set(keep, header.tag, start, syntax.encoding)?;
             self.walk_value(&header, syntax.encoding, keep)?;
             if keep {
                 let from = kept.len();
                 self.copy_back(start, &mut kept)?;
                 if syntax.encoding == Encoding::EXPLICIT_LE {
                     name_known(&header, &mut kept, from);
+                }
+                has_character_set |= !self.character_sets.is_empty();
+                for (place, encoding) in self.character_sets.drain(..) {
+                    // Within what was copied, so it fits.
+                    let at = usize::try_from(place - start).unwrap_or(usize::MAX);
+                    unicode::hide_character_set(&mut kept, from.saturating_add(at), encoding);
                 }
             }
         }
@@ -207,6 +222,7 @@ impl<R: Read + Seek> Walker<R> {
         let registered = registered.expect("the registry has native ones");
         let object = InMemDicomObject::read_dataset_with_ts(&kept[..], registered)
             .map_err(|source| ScanError::Parse(Box::new(source)))?;
+        let object = if has_character_set { unicode::decode_texts(object) } else { object };
         Ok(Scanned { object, syntax, pixel_data, deflated_from: None })
     }
 
@@ -386,7 +402,9 @@ impl<R: Read + Seek> Walker<R> {
                 Some(end) if self.position > end => return Err(ScanError::PastEnd),
                 _ => {}
             }
+            let start = self.position;
             let inner = self.read_header(encoding)?;
+            self.note_character_set(keep, inner.tag, start, encoding)?;
             match inner.tag {
                 ITEM_END | SEQUENCE_END => {
                     // Some writers close defined lengths too; only an undefined one ends here.
@@ -397,6 +415,23 @@ impl<R: Read + Seek> Walker<R> {
                 _ => self.enter(&inner, encoding, keep, &mut open)?,
             }
         }
+        Ok(())
+    }
+
+    fn note_character_set(
+        &mut self,
+        keep: bool,
+        tag: Tag,
+        start: u64,
+        encoding: Encoding,
+    ) -> Result<(), ScanError> {
+        if !keep || tag != tags::SPECIFIC_CHARACTER_SET {
+            return Ok(());
+        }
+        if self.character_sets.len() == self.bytes_max / 8 {
+            return Err(ScanError::TooLarge(self.bytes_max));
+        }
+        self.character_sets.push((start, encoding));
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::limits;
 /// Command Field (0000,0100) values (PS3.7 annex E.1).
 mod field {
     pub(super) const C_STORE_RQ: u16 = 0x0001;
+    pub(super) const C_FIND_RQ: u16 = 0x0020;
     pub(super) const C_ECHO_RQ: u16 = 0x0030;
     pub(super) const C_CANCEL_RQ: u16 = 0x0FFF;
     pub(super) const N_EVENT_REPORT_RQ: u16 = 0x0100;
@@ -259,6 +260,12 @@ impl Response {
     pub fn is_of_event_report(&self) -> bool {
         self.field == field::N_EVENT_REPORT_RQ | field::RESPONSE
     }
+
+    /// Whether it answers a C-FIND-RQ.
+    #[must_use]
+    pub fn is_of_find(&self) -> bool {
+        self.field == field::C_FIND_RQ | field::RESPONSE
+    }
 }
 
 impl Command {
@@ -429,6 +436,28 @@ pub fn store_response(request: &StoreRequest, status: StoreStatus) -> Vec<u8> {
         .finish()
 }
 
+/// C-FIND-RQ; an identifier follows (PS3.7 9.3.2.1).
+#[must_use]
+pub fn find_request(message_id: u16, sop_class: &str) -> Vec<u8> {
+    Encoder::default()
+        .uid(element::AFFECTED_SOP_CLASS_UID, Some(sop_class))
+        .u16(element::COMMAND_FIELD, field::C_FIND_RQ)
+        .u16(element::MESSAGE_ID, message_id)
+        .u16(element::PRIORITY, PRIORITY_MEDIUM)
+        .u16(element::DATA_SET_TYPE, DATA_SET)
+        .finish()
+}
+
+/// C-CANCEL-RQ of the request with that id (PS3.7 9.3.2.3).
+#[must_use]
+pub fn cancel_request(message_id: u16) -> Vec<u8> {
+    Encoder::default()
+        .u16(element::COMMAND_FIELD, field::C_CANCEL_RQ)
+        .u16(element::MESSAGE_ID_RESPONDED_TO, message_id)
+        .u16(element::DATA_SET_TYPE, NO_DATA_SET)
+        .finish()
+}
+
 /// N-ACTION-RSP (PS3.7 10.3.4.2).
 #[must_use]
 pub fn action_response(request: &ActionRequest, status: ActionStatus) -> Vec<u8> {
@@ -509,6 +538,11 @@ mod tests {
         for status in StoreStatus::KNOWN {
             check(store_response(&store("1.2.3"), status), response(0x8001, 7, status));
         }
+        check(cancel_request(4), Command::Cancel);
+        check(
+            find_request(5, CLASS),
+            Command::Unsupported { field: 0x0020, message_id: 5, has_data_set: true },
+        );
         check(
             unrecognized_response(0x0020, 9),
             response(0x8020, 9, StoreStatus::UnrecognizedOperation),

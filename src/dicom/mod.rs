@@ -1,6 +1,7 @@
 //! The only place that knows DICOM tags and bytes.
 
 pub mod attributes;
+pub mod character_set;
 pub mod codec;
 mod codes;
 pub mod commitment;
@@ -15,11 +16,14 @@ pub mod outline_object;
 pub mod part10;
 pub mod received;
 pub mod result_segmentation;
+pub mod scu;
 pub mod segmentation;
 pub mod segmentation_reader;
+pub mod series_keys;
 pub mod store_scp;
-pub mod store_scu;
 pub mod structure_set_reader;
 pub mod transfer_syntax;
 pub mod uid;
+mod unicode;
 pub mod upper_layer;
+pub mod worklist;

@@ -19,7 +19,7 @@ use crate::limits;
 /// Bytes of a PDU's head: type, reserved, length.
 const HEAD_BYTES: usize = 6;
 /// Bytes of a PDV's head: length, context id, message control header.
-const PDV_HEAD_BYTES: usize = 6;
+pub(crate) const PDV_HEAD_BYTES: usize = 6;
 /// Data that we put in one P-DATA-TF at most, whatever more the peer would take.
 const SEND_DATA_BYTES_MAX: usize = 128 * 1024;
 /// Where the peer states no maximum, or one too small to be meant (PS3.8 D.1 has no minimum).

@@ -19,9 +19,11 @@ use self::series::{Analysis, SeriesIdentity};
 use crate::clock::Clock;
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, orders};
 use crate::delivery::{Destination, Waker, routing};
 use crate::dicom::ct_image::{CtImage, read_images};
+use crate::dicom::received::ReceivedInstance;
+use crate::dicom::series_keys::SeriesKeys;
 use crate::error::Chain;
 use crate::limits::WORKER_WAIT;
 use crate::phi::Phi;
@@ -30,6 +32,7 @@ use crate::screening::{Decision, Screener, ScreeningReport};
 use crate::status::{LastResult, Outcome, Stage};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
+use crate::worklist::matching::{OrderMatch, Unmatched};
 
 /// Everything the worker needs.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// The folder that instances' paths start from.
     pub spool: PathBuf,
+    /// Whether there is a worklist to find orders in.
+    pub has_worklist: bool,
     /// Who may be told.
     pub destinations: Arc<[Destination]>,
     /// Tells the outbox of new deliveries.
@@ -141,7 +146,8 @@ impl Worker {
             ms = report.timing_ms.total,
             "screened"
         );
-        let route = routing::router(Arc::clone(&self.destinations));
+        let order = self.has_worklist.then(|| self.order(job)).transpose()?;
+        let route = routing::router(Arc::clone(&self.destinations), order);
         match self.db.call_blocking(results::commit(job.id, end, report, now, route))? {
             Committed::Stored { n_deliveries, .. } => {
                 self.status.modify(|status| {
@@ -157,6 +163,27 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// The order of a series, by what its first instance says. Logs hold no more than how it was found.
+    fn order(&self, job: &Job) -> Result<OrderMatch, DbError> {
+        let read = |instance: &ReceivedInstance| {
+            let path = self.spool.join(&instance.path);
+            SeriesKeys::read(&path, job.study.clone(), &instance.calling_ae).ok()
+        };
+        let found = match job.instances.iter().find_map(read) {
+            Some(keys) => self.db.call_blocking(orders::match_study(keys, self.clock.unix_ms()))?,
+            None => OrderMatch::Unmatched(Unmatched::UnreadableSeries),
+        };
+        match &found {
+            OrderMatch::Matched { by, .. } => {
+                tracing::info!(series = %job.series, ?by, "order found");
+            }
+            OrderMatch::Unmatched(reason) => {
+                tracing::warn!(series = %job.series, reason = reason.code(), "no order");
+            }
+        }
+        Ok(found)
     }
 
     fn put_off(&self, job: &Job, error: String) -> Result<(), DbError> {

@@ -2,6 +2,7 @@
 
 mod contract;
 mod kill;
+mod orders;
 mod screen;
 mod support;
 mod ward;

@@ -149,7 +149,7 @@ impl Appliance {
     async fn answer(&self, decision: &str) -> Committed {
         let job = self.db.call(jobs::claim()).await.unwrap().unwrap();
         let now = self.clock.unix_ms();
-        let route = routing::router(Arc::clone(&self.destinations));
+        let route = routing::router(Arc::clone(&self.destinations), None);
         let commit = results::commit(job.id, JobEnd::Done, report(decision), now, route);
         let committed = self.db.call(commit).await.unwrap();
         self.waker.wake();

@@ -26,6 +26,7 @@ const ROOMS: &[&str] = &[
     "dicom::result_segmentation",
     "dicom::segmentation",
     "dicom::segmentation_reader",
+    "worklist::matching",
     // 4
     "intake",
     "db",
@@ -34,6 +35,7 @@ const ROOMS: &[&str] = &[
     "dicom::store_scp",
     "delivery",
     "system",
+    "worklist",
     "display",
     "config",
     "worker",

@@ -15,8 +15,9 @@ use parotidd::dicom::commitment;
 use parotidd::dicom::ct_series_writer::CtEncoding;
 use parotidd::dicom::dimse::{self, StoreStatus};
 use parotidd::dicom::part10::FileMeta;
+use parotidd::dicom::scu::store::SendOutcome;
+use parotidd::dicom::scu::{self, ScuError, ScuOptions};
 use parotidd::dicom::store_scp::{AssociationEnd, Rejection, ScpEvent};
-use parotidd::dicom::store_scu::{self, ScuError, ScuOptions, SendOutcome};
 use parotidd::error::Disposition;
 use parotidd::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,7 +35,7 @@ async fn our_scu_sends_to_our_scp() {
         (1..=3).map(|n| write_file(dir.path(), &format!("1.2.3.{n}"), 300_000 * n)).collect();
     files.push(dir.path().join("missing.dcm"));
     files.push(files[0].clone());
-    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let outcomes = scu::store::send(server.address, &scu("CT1"), &files).await.unwrap();
     let stored: Vec<_> = outcomes.iter().map(SendOutcome::is_stored).collect();
     assert_eq!(stored, [true, true, true, false, true]);
 
@@ -65,7 +66,7 @@ async fn associations_are_rejected_with_the_right_codes() {
     let mut server = Server::start().await;
     let mut check = async |calling: &str, called: &str, expected: Rejection| {
         let options = ScuOptions { called_ae: called.parse().unwrap(), ..scu(calling) };
-        let error = store_scu::echo(server.address, &options).await.unwrap_err();
+        let error = scu::echo::echo(server.address, &options).await.unwrap_err();
         assert!(matches!(error, ScuError::Rejected(_)), "{error}");
         let ScpEvent::Rejected { rejection, .. } = server.event().await else { panic!() };
         assert_eq!(rejection, expected);
@@ -177,14 +178,14 @@ async fn nothing_is_a_success_that_was_not_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let files = [write_file(dir.path(), "1.2.3", 1000)];
     server.refuse(Some(Disposition::Retry));
-    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let outcomes = scu::store::send(server.address, &scu("CT1"), &files).await.unwrap();
     assert!(matches!(outcomes[0], SendOutcome::Answered(StoreStatus::OutOfResources)));
     server.refuse(None);
-    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let outcomes = scu::store::send(server.address, &scu("CT1"), &files).await.unwrap();
     assert!(outcomes[0].is_stored());
     // A spool that is gone is the world's fault, not the instance's.
     std::fs::remove_dir_all(server.spool.folder()).unwrap();
-    let outcomes = store_scu::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let outcomes = scu::store::send(server.address, &scu("CT1"), &files).await.unwrap();
     assert!(matches!(outcomes[0], SendOutcome::Answered(StoreStatus::OutOfResources)));
 }
 
@@ -489,7 +490,7 @@ async fn our_scu_sends_to_dcmtk() {
     let address = ("127.0.0.1", port);
     let mut echoed = Err(ScuError::Aborted);
     for _ in 0..100 {
-        echoed = store_scu::echo(address, &options).await;
+        echoed = scu::echo::echo(address, &options).await;
         if echoed.is_ok() {
             break;
         }
@@ -498,7 +499,7 @@ async fn our_scu_sends_to_dcmtk() {
     let source = tempfile::tempdir().unwrap();
     let files =
         [write_file(source.path(), "1.2.3", 300_000), write_file(source.path(), "1.2.4", 9)];
-    let outcomes = store_scu::send(address, &options, &files).await;
+    let outcomes = scu::store::send(address, &options, &files).await;
     storescp.kill().unwrap();
     storescp.wait().unwrap();
     echoed.unwrap();

@@ -14,10 +14,10 @@ use parotidd::clock::ManualClock;
 use parotidd::dicom::dimse::{self, Response, StoreStatus};
 use parotidd::dicom::part10::FileMeta;
 use parotidd::dicom::received::ReceivedInstance;
+use parotidd::dicom::scu::{self, ScuOptions};
 use parotidd::dicom::store_scp::{
     CallingAeTitles, InstanceSink, ScpEvent, ScpOptions, SinkError, StoreScp,
 };
-use parotidd::dicom::store_scu::{self, ScuOptions};
 use parotidd::dicom::uid::{SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
 use parotidd::intake::spool::{Spool, SpoolOptions};
@@ -137,7 +137,7 @@ impl Server {
 
     /// It still does its work.
     pub(super) async fn expect_alive(&self) {
-        timeout(PATIENCE, store_scu::echo(self.address, &scu("CT1"))).await.unwrap().unwrap();
+        timeout(PATIENCE, scu::echo::echo(self.address, &scu("CT1"))).await.unwrap().unwrap();
     }
 
     pub(super) async fn event(&mut self) -> ScpEvent {
