@@ -21,6 +21,8 @@ use parotidd::units::Hounsfield;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::transfer_syntaxes::convert;
+
 const N_SLICES: usize = 12;
 
 /// An axial grid, sheared by `shear_mm` to posterior a slice.
@@ -343,10 +345,8 @@ fn spoilt_files_are_refused_with_a_reason() {
     check(tags::SERIES_INSTANCE_UID, VR::UI, "../..".into(), Reason::BadAttribute);
 }
 
-#[test]
-fn frames_of_an_enhanced_ct_are_slices() {
-    let original = ball(grid(0.7));
-    let singles = Series::of(&original, CtEncoding::default());
+/// A series' images as the frames of one Enhanced CT.
+fn write_enhanced(singles: &Series, path: &Path) {
     let first = open_file(&singles.paths[0]).unwrap();
     let item_of = |source: &InMemDicomObject, group: Tag, wanted: &[Tag]| {
         let elements = wanted.iter().map(|&tag| source.element(tag).unwrap().clone());
@@ -387,14 +387,36 @@ fn frames_of_an_enhanced_ct_are_slices() {
     let frames = sequence(frames);
     object.put(DataElement::new(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, VR::SQ, frames));
     object.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(pixels.into())));
-    let folder = tempfile::tempdir().unwrap();
     let meta = FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
-    let path = folder.path().join("enhanced.dcm");
-    object.with_meta(meta).unwrap().write_to_file(&path).unwrap();
+    object.with_meta(meta).unwrap().write_to_file(path).unwrap();
+}
 
-    let plan = assemble(read_images(&path).unwrap(), same_pixels).unwrap();
-    assert_same_place(&plan.geometry, original.geometry());
-    assert!(load(&plan).unwrap().voxels() == original.voxels());
+#[test]
+fn frames_of_an_enhanced_ct_are_slices_in_every_coding() {
+    let original = ball(grid(0.7));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enhanced.dcm");
+    write_enhanced(&Series::of(&original, CtEncoding::default()), &path);
+    let check = |path: &Path| {
+        let plan = assemble(read_images(path).unwrap(), same_pixels).unwrap();
+        assert_same_place(&plan.geometry, original.geometry());
+        assert!(load(&plan).unwrap().voxels() == original.voxels(), "{}", path.display());
+    };
+    check(&path);
+    for (program, arguments) in [
+        ("dcmconv", &["+ti"][..]),
+        ("dcmconv", &["+tb"]),
+        ("dcmconv", &["+td"]),
+        ("dcmcrle", &[]),
+        ("dcmcjpeg", &["+e1"]),
+        ("dcmcjpls", &["+el"]),
+    ] {
+        let to = folder.path().join(format!("{program}{}.dcm", arguments.concat()));
+        if !convert(program, arguments, &path, &to) {
+            return;
+        }
+        check(&to);
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn largest_difference(a: &[Hounsfield], b: &[Hounsfield]) -> i32 {
 }
 
 /// Runs one of DCMTK's converters; false where it is missing.
-fn convert(program: &str, arguments: &[&str], from: &Path, to: &Path) -> bool {
+pub(crate) fn convert(program: &str, arguments: &[&str], from: &Path, to: &Path) -> bool {
     match Command::new(program).args(arguments).args([from, to]).output() {
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr);
