@@ -22,6 +22,7 @@ use flate2::read::DeflateDecoder;
 
 use super::encapsulated::Fragments;
 use super::transfer_syntax::{EXPLICIT_VR_BIG_ENDIAN, Encoding, PixelCoding, TransferSyntax};
+use super::uid::TransferSyntaxUid;
 
 use crate::limits;
 
@@ -121,6 +122,21 @@ pub(crate) fn scan_up_to(
     let reader = BufReader::new(Cursor::new(inflated));
     let scanned = Walker { reader, position: 0, length, bytes_max }.scan(syntax, wanted)?;
     Ok(Scanned { deflated_from: Some(start), ..scanned })
+}
+
+/// Reads the `wanted` top-level elements of a message's data set, which has no meta group: how it is encoded
+/// was negotiated.
+pub(crate) fn scan_message(
+    data_set: &[u8],
+    syntax: &TransferSyntaxUid,
+    wanted: &[Tag],
+) -> Result<InMemDicomObject, ScanError> {
+    // Messages are negotiated in plain transfer syntaxes only.
+    let plain = TransferSyntax::find(syntax.as_str()).filter(|it| !it.is_deflated);
+    let syntax = plain.ok_or_else(|| ScanError::TransferSyntax(syntax.to_string()))?;
+    let (reader, length) = (BufReader::new(Cursor::new(data_set)), data_set.len() as u64);
+    let walker = Walker { reader, position: 0, length, bytes_max: limits::HEADER_BYTES_MAX };
+    Ok(walker.scan(syntax, wanted)?.object)
 }
 
 /// What a deflated data set is inflated to, up to [`limits::INFLATED_BYTES_MAX`].
@@ -508,6 +524,28 @@ mod tests {
         check(nested(private, 3));
         check(nested(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 3));
         check(element(private, 1_000, &[0xFF; 1_000]));
+    }
+
+    #[test]
+    fn a_message_is_read_as_negotiated_and_never_guessed() {
+        let read = |bytes: &[u8], syntax: &str| {
+            let object = scan_message(bytes, &syntax.parse().unwrap(), WANTED).ok()?;
+            crate::dicom::attributes::text(&object, tags::MODALITY)
+        };
+        let implicit = modality();
+        // A length that reads as letters: 0x5353 is "SS".
+        let letters = [element(Tag(8, 0x0041), 0x5353, &[b' '; 0x5353]), modality()].concat();
+        let explicit = [&[8, 0, 0x60, 0][..], b"CS\x02\0CT"].concat();
+        let big = [&[0, 8, 0, 0x60][..], b"CS\0\x02CT"].concat();
+        let check = |bytes: &[u8], syntax: &str, expected: Option<&str>| {
+            assert_eq!(read(bytes, syntax).as_deref(), expected, "{syntax}");
+        };
+        check(&implicit, uids::IMPLICIT_VR_LITTLE_ENDIAN, Some("CT"));
+        check(&letters, uids::IMPLICIT_VR_LITTLE_ENDIAN, Some("CT"));
+        check(&explicit, uids::EXPLICIT_VR_LITTLE_ENDIAN, Some("CT"));
+        check(&big, EXPLICIT_VR_BIG_ENDIAN, Some("CT"));
+        check(&explicit, uids::IMPLICIT_VR_LITTLE_ENDIAN, None);
+        check(&explicit, uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, None);
     }
 
     #[test]

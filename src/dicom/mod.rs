@@ -14,6 +14,7 @@ pub mod header;
 pub mod outline_object;
 pub mod part10;
 pub mod received;
+pub mod reference;
 pub mod result_segmentation;
 pub mod segmentation;
 pub mod segmentation_reader;

@@ -462,7 +462,7 @@ async fn a_commitment_that_makes_no_sense_is_answered_and_the_association_goes_o
     }
     // One that is too long is no longer a matter of statuses.
     peer.send_command(COMMITMENT, &action(9, 1, known)).await;
-    for _ in 0..=limits::COMMITMENT_BYTES_MAX / 100_000 {
+    for _ in 0..=limits::MESSAGE_BYTES_MAX / 100_000 {
         peer.send_data(COMMITMENT, false, &[0; 100_000]).await;
     }
     peer.expect_abort().await;

@@ -149,7 +149,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 Ok(())
             }
             (Message::Action { context, request, mut bytes }, false) if context == pdv.context => {
-                if bytes.len() + pdv.data.len() > limits::COMMITMENT_BYTES_MAX {
+                if bytes.len() + pdv.data.len() > limits::MESSAGE_BYTES_MAX {
                     return Err(UpperLayerError::invalid("data set of an N-ACTION too long"));
                 }
                 bytes.extend_from_slice(pdv.data);

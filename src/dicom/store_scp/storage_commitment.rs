@@ -47,7 +47,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         request: &ActionRequest,
         data_set: &[u8],
     ) -> Result<(), UpperLayerError> {
-        let wanted = match CommitmentRequest::parse(data_set) {
+        let Some(syntax) = self.context(context).map(|it| it.transfer_syntax.clone()) else {
+            return Err(UpperLayerError::invalid("presentation context was not accepted"));
+        };
+        let wanted = match CommitmentRequest::parse(data_set, &syntax) {
             Ok(wanted) => wanted,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "storage commitment refused");
@@ -56,17 +59,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             }
         };
         let found = self.look_for(&wanted).await;
-        let syntax = self.context(context).map(|it| it.transfer_syntax.clone());
-        let report = syntax.and_then(|syntax| match wanted.report(&found, &syntax) {
-            Ok(report) => Some(report),
+        let report = match wanted.report(&found, &syntax) {
+            Ok(report) => report,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "no report of a storage commitment");
-                None
+                let response = dimse::action_response(request, ActionStatus::ProcessingFailure);
+                return self.respond(context, &response).await;
             }
-        });
-        let Some(report) = report else {
-            let response = dimse::action_response(request, ActionStatus::ProcessingFailure);
-            return self.respond(context, &response).await;
         };
         self.respond(context, &dimse::action_response(request, ActionStatus::Success)).await?;
         self.n_reports = self.n_reports.wrapping_add(1).max(1);
