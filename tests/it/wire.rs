@@ -192,8 +192,8 @@ async fn nothing_is_a_success_that_was_not_recorded() {
 async fn other_services_are_declined() {
     let server = Server::start().await;
     let mut peer = RawPeer::associated(&server).await;
-    // C-FIND, C-MOVE, C-GET, N-CREATE on a storage context, each with an identifier behind it.
-    for (message_id, field) in [(1, 0x0020_u16), (2, 0x0021), (3, 0x0010), (4, 0x0140)] {
+    // C-FIND, C-MOVE, C-GET, N-DELETE on a storage context, each with an identifier behind it.
+    for (message_id, field) in [(1, 0x0020_u16), (2, 0x0021), (3, 0x0010), (4, 0x0150)] {
         let mut command = store_command(message_id, "1.2.3");
         let at = command.windows(4).position(|window| window == [0, 0, 0, 1]).unwrap();
         command[at + 8..at + 10].copy_from_slice(&field.to_le_bytes());

@@ -1,7 +1,7 @@
 //! What arrives: requests and responses.
 
 use super::command_set::{CommandSet, NO_DATA_SET, element, field};
-use super::normalized::ActionRequest;
+use super::normalized::{ActionRequest, ChangeRequest};
 use super::{DimseError, StoreStatus};
 
 /// A message that arrived.
@@ -18,6 +18,10 @@ pub enum Command {
     Store(StoreRequest),
     /// N-ACTION-RQ.
     Action(ActionRequest),
+    /// N-CREATE-RQ.
+    Create(ChangeRequest),
+    /// N-SET-RQ.
+    Set(ChangeRequest),
     /// C-CANCEL-RQ: asks nothing of us, and is not answered.
     Cancel,
     /// A response.
@@ -93,6 +97,18 @@ impl Command {
                 sop_class: set.text(element::REQUESTED_SOP_CLASS_UID),
                 sop_instance: set.text(element::REQUESTED_SOP_INSTANCE_UID),
                 action_type: set.u16(element::ACTION_TYPE_ID)?,
+                has_data_set,
+            }),
+            field::N_CREATE_RQ => Self::Create(ChangeRequest {
+                message_id,
+                sop_class: set.text(element::AFFECTED_SOP_CLASS_UID),
+                sop_instance: set.text(element::AFFECTED_SOP_INSTANCE_UID),
+                has_data_set,
+            }),
+            field::N_SET_RQ => Self::Set(ChangeRequest {
+                message_id,
+                sop_class: set.text(element::REQUESTED_SOP_CLASS_UID),
+                sop_instance: set.text(element::REQUESTED_SOP_INSTANCE_UID),
                 has_data_set,
             }),
             _ => Self::Unsupported { field, message_id, has_data_set },

@@ -9,7 +9,9 @@ pub(super) mod field {
     pub(in crate::dicom::dimse) const C_ECHO_RQ: u16 = 0x0030;
     pub(in crate::dicom::dimse) const C_CANCEL_RQ: u16 = 0x0FFF;
     pub(in crate::dicom::dimse) const N_EVENT_REPORT_RQ: u16 = 0x0100;
+    pub(in crate::dicom::dimse) const N_SET_RQ: u16 = 0x0120;
     pub(in crate::dicom::dimse) const N_ACTION_RQ: u16 = 0x0130;
+    pub(in crate::dicom::dimse) const N_CREATE_RQ: u16 = 0x0140;
     /// Set in every response.
     pub(in crate::dicom::dimse) const RESPONSE: u16 = 0x8000;
 }
@@ -25,6 +27,7 @@ pub(super) mod element {
     pub(in crate::dicom::dimse) const PRIORITY: u16 = 0x0700;
     pub(in crate::dicom::dimse) const DATA_SET_TYPE: u16 = 0x0800;
     pub(in crate::dicom::dimse) const STATUS: u16 = 0x0900;
+    pub(in crate::dicom::dimse) const ERROR_ID: u16 = 0x0903;
     pub(in crate::dicom::dimse) const AFFECTED_SOP_INSTANCE_UID: u16 = 0x1000;
     pub(in crate::dicom::dimse) const REQUESTED_SOP_INSTANCE_UID: u16 = 0x1001;
     pub(in crate::dicom::dimse) const EVENT_TYPE_ID: u16 = 0x1002;

@@ -14,8 +14,11 @@ pub use self::command::{Command, Response, StoreRequest};
 pub use self::composite::{
     echo_request, echo_response, store_request, store_response, unrecognized_response,
 };
-pub use self::normalized::{ActionRequest, action_response, event_report_request};
-pub use self::status::{ActionStatus, StoreStatus};
+pub use self::normalized::{
+    ActionRequest, ChangeRequest, action_response, create_response, event_report_request,
+    set_response,
+};
+pub use self::status::{ServiceStatus, StoreStatus};
 
 use crate::error::Disposition;
 use crate::limits;
@@ -94,6 +97,24 @@ mod tests {
     fn a_name_that_is_no_uid_is_not_echoed() {
         let bytes = store_response(&store("../../etc/passwd"), StoreStatus::InvalidSopInstance);
         assert!(!bytes.windows(6).any(|window| window == b"passwd"));
+    }
+
+    #[test]
+    fn a_response_says_why_and_what_was_made() {
+        let request = ChangeRequest {
+            message_id: 5,
+            sop_class: CLASS.to_owned(),
+            sop_instance: String::new(),
+            has_data_set: true,
+        };
+        let made = "2.25.7".parse().unwrap();
+        let bytes = create_response(&request, Some(&made), ServiceStatus::Success);
+        assert!(bytes.windows(6).any(|window| window == b"2.25.7"));
+        let refused = set_response(&request, ServiceStatus::NoLongerUpdatable);
+        let set = command_set::CommandSet::parse(&refused).unwrap();
+        let value = |element| set.u16(element).unwrap();
+        assert_eq!(value(0x0100), 0x8120);
+        assert_eq!((value(0x0900), value(0x0903)), (0x0110, 0xA710));
     }
 
     #[test]

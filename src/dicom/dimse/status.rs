@@ -89,29 +89,60 @@ impl From<Disposition> for StoreStatus {
     }
 }
 
-/// Status of an N-ACTION-RSP (PS3.7 10.1.4.1.10, annex C).
+/// Status of a response of the normalized services (PS3.7 section 10.1 and annex C).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionStatus {
+pub enum ServiceStatus {
     /// 0000H.
     Success,
+    /// 0106H: an attribute has a value that is not allowed.
+    InvalidAttributeValue,
     /// 0110H: it could not be done.
     ProcessingFailure,
+    /// 0110H with error id A710H: the procedure step is final (PS3.4 F.7.2.2.3).
+    NoLongerUpdatable,
+    /// 0111H: there is one of that name already.
+    DuplicateSopInstance,
     /// 0112H: there is no such instance.
     NoSuchSopInstance,
     /// 0115H: what came with it makes no sense.
     InvalidArgument,
+    /// 0117H: the SOP Instance UID is no UID.
+    InvalidSopInstance,
+    /// 0118H: that SOP class is not served, or not on this presentation context.
+    NoSuchSopClass,
+    /// 0120H: a required attribute is not there.
+    MissingAttribute,
+    /// 0121H: a required attribute has no value.
+    MissingAttributeValue,
     /// 0123H: there is no such action.
     NoSuchAction,
+    /// 0212H: a parameter is missing.
+    MistypedArgument,
+    /// 0213H: it is over a limit.
+    ResourceLimitation,
 }
 
-impl ActionStatus {
+impl ServiceStatus {
     pub(super) fn code(self) -> u16 {
         match self {
             Self::Success => 0x0000,
-            Self::ProcessingFailure => 0x0110,
+            Self::InvalidAttributeValue => 0x0106,
+            Self::ProcessingFailure | Self::NoLongerUpdatable => 0x0110,
+            Self::DuplicateSopInstance => 0x0111,
             Self::NoSuchSopInstance => 0x0112,
             Self::InvalidArgument => 0x0115,
+            Self::InvalidSopInstance => 0x0117,
+            Self::NoSuchSopClass => 0x0118,
+            Self::MissingAttribute => 0x0120,
+            Self::MissingAttributeValue => 0x0121,
             Self::NoSuchAction => 0x0123,
+            Self::MistypedArgument => 0x0212,
+            Self::ResourceLimitation => 0x0213,
         }
+    }
+
+    /// Error ID (0000,0903), where the service has one.
+    pub(super) fn error_id(self) -> Option<u16> {
+        (self == Self::NoLongerUpdatable).then_some(0xA710)
     }
 }

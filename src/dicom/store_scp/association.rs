@@ -205,6 +205,16 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 self.answer(context, has_data_set, response).await
             }
             Command::Action(request) => self.begin_action(context, request).await,
+            Command::Create(request) => {
+                let status = dimse::ServiceStatus::NoSuchSopClass;
+                let response = dimse::create_response(&request, None, status);
+                self.answer(context, request.has_data_set, response).await
+            }
+            Command::Set(request) => {
+                let status = dimse::ServiceStatus::NoSuchSopClass;
+                let response = dimse::set_response(&request, status);
+                self.answer(context, request.has_data_set, response).await
+            }
             // Nothing of ours runs long enough to be cancelled.
             Command::Cancel => Ok(()),
             Command::Response(response) if response.is_of_event_report() && self.n_reports > 0 => {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::InstanceSink;
 use super::association::{Association, Message};
 use crate::dicom::commitment::{self, CommitmentRequest, Failure};
-use crate::dicom::dimse::{self, ActionRequest, ActionStatus};
+use crate::dicom::dimse::{self, ActionRequest, ServiceStatus};
 use crate::dicom::uid::SopClassUid;
 use crate::dicom::upper_layer::{self, UpperLayerError};
 use crate::error::Chain;
@@ -25,11 +25,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             || request.sop_class != uids::STORAGE_COMMITMENT_PUSH_MODEL
             || request.sop_instance != commitment::WELL_KNOWN_INSTANCE
         {
-            ActionStatus::NoSuchSopInstance
+            ServiceStatus::NoSuchSopInstance
         } else if request.action_type != commitment::REQUEST_STORAGE_COMMITMENT {
-            ActionStatus::NoSuchAction
+            ServiceStatus::NoSuchAction
         } else if !request.has_data_set {
-            ActionStatus::InvalidArgument
+            ServiceStatus::InvalidArgument
         } else {
             self.message = Message::Action { context, request, bytes: Vec::new() };
             return Ok(());
@@ -54,7 +54,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             Ok(wanted) => wanted,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "storage commitment refused");
-                let response = dimse::action_response(request, ActionStatus::InvalidArgument);
+                let response = dimse::action_response(request, ServiceStatus::InvalidArgument);
                 return self.respond(context, &response).await;
             }
         };
@@ -63,11 +63,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             Ok(report) => report,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "no report of a storage commitment");
-                let response = dimse::action_response(request, ActionStatus::ProcessingFailure);
+                let response = dimse::action_response(request, ServiceStatus::ProcessingFailure);
                 return self.respond(context, &response).await;
             }
         };
-        self.respond(context, &dimse::action_response(request, ActionStatus::Success)).await?;
+        self.respond(context, &dimse::action_response(request, ServiceStatus::Success)).await?;
         self.n_reports = self.n_reports.wrapping_add(1).max(1);
         let command = dimse::event_report_request(
             self.n_reports,
