@@ -19,6 +19,7 @@ pub mod reference;
 pub mod result_segmentation;
 pub mod segmentation;
 pub mod segmentation_reader;
+pub mod series_hints;
 pub mod store_scp;
 pub mod store_scu;
 pub mod structure_set_reader;

@@ -13,6 +13,7 @@ use parotidd::db::results::{self, Committed, JobEnd};
 use parotidd::db::{self, Db, instances};
 use parotidd::delivery::{Destination, Outbox, Waker, routing};
 use parotidd::dicom::received::ReceivedInstance;
+use parotidd::dicom::series_hints::SeriesHints;
 use parotidd::limits::RETRY_WAIT_MAX;
 use parotidd::screening::report::ScreeningReport;
 use tokio::sync::oneshot;
@@ -196,6 +197,7 @@ fn instance(n: u32) -> ReceivedInstance {
         path: format!("spool/{n}.dcm").into(),
         bytes: 526_000,
         received_unix_ms: i64::from(n),
+        hints: SeriesHints::default(),
     }
 }
 

@@ -145,5 +145,6 @@ fn receive(
         path,
         bytes,
         received_unix_ms: clock.unix_ms(),
+        hints: identity.hints,
     })
 }
