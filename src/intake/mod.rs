@@ -1,5 +1,6 @@
 //! From instances to a volume: spool, series, eligibility, assembly.
 
+pub mod completeness;
 pub mod ct_volume;
 pub mod eligibility;
 mod folder_sync;
