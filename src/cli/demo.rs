@@ -174,7 +174,7 @@ fn config(data_dir: PathBuf, alerts: SocketAddr) -> Result<Config> {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
             ..DicomConfig::default()
         },
-        series: SeriesConfig { quiet_s: 1 },
+        series: SeriesConfig { quiet_s: 1, settle_s: 1 },
         display: DisplayConfig::default(),
         destinations: vec![destination],
         ..Config::default()

@@ -1,7 +1,6 @@
-//! From received instances to jobs: the sink that records them, and the task that waits until a
-//! series is stable.
+//! From received instances to jobs: the task that waits until a series is stable.
 //!
-//!   store_scp --instance--> row in the database --arrival--> assembler --stable--> job, worker woken
+//!   recorder --arrival, list--> assembler --stable--> job, worker woken
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -10,54 +9,17 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::recorder::Heard;
 use crate::clock::Clock;
-use crate::db::instances;
 use crate::db::jobs::{self, Enqueued};
-use crate::db::{Db, DbError};
-use crate::dicom::received::ReceivedInstance;
-use crate::dicom::store_scp::{InstanceSink, ScpEvent, SinkError};
-use crate::dicom::uid::{SopClassUid, SopInstanceUid};
+use crate::db::{Db, DbError, instances, lists};
+use crate::dicom::store_scp::{AssociationEnd, ScpEvent};
+use crate::dicom::uid::SeriesInstanceUid;
 use crate::error::{Chain, Dispose, Disposition};
-use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
-use crate::limits::TASK_BEAT;
+use crate::intake::series::{SeriesAssembler, StableSeries};
+use crate::limits::{ARRIVALS_QUEUE_MAX, TASK_BEAT};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
-
-/// Records each instance before its sender hears of success.
-#[derive(Debug)]
-pub(super) struct Recorder {
-    pub(super) db: Db,
-    pub(super) arrivals: mpsc::Sender<Arrival>,
-}
-
-impl InstanceSink for Recorder {
-    async fn committed(&self, instance: ReceivedInstance) -> Result<(), SinkError> {
-        let arrival = Arrival {
-            series: instance.series.clone(),
-            study: instance.study.clone(),
-            sop_instance: instance.sop_instance.clone(),
-        };
-        self.db.call(instances::record(instance)).await.map_err(|error| SinkError {
-            disposition: error.disposition(),
-            source: Box::new(error),
-        })?;
-        // After a crash here the row alone opens the series again, at the next start.
-        self.arrivals
-            .send(arrival)
-            .await
-            .map_err(|error| SinkError { disposition: Disposition::Retry, source: Box::new(error) })
-    }
-
-    async fn stored(
-        &self,
-        instances: Vec<SopInstanceUid>,
-    ) -> Result<Vec<Option<SopClassUid>>, SinkError> {
-        self.db.call(instances::classes(instances)).await.map_err(|error| SinkError {
-            disposition: error.disposition(),
-            source: Box::new(error),
-        })
-    }
-}
 
 /// The only task that changes the series table.
 #[derive(Debug)]
@@ -78,7 +40,7 @@ impl SeriesTask {
     /// When the database fails in a way that waiting does not mend.
     pub(super) async fn run(
         mut self,
-        mut arrivals: mpsc::Receiver<Arrival>,
+        mut arrivals: mpsc::Receiver<Heard>,
         mut events: mpsc::Receiver<ScpEvent>,
     ) -> Result<(), DbError> {
         loop {
@@ -86,13 +48,24 @@ impl SeriesTask {
             let now = self.clock.monotonic();
             let deadline = self.assembler.next_deadline();
             let wait = deadline.map_or(TASK_BEAT, |at| at.saturating_sub(now)).min(TASK_BEAT);
-            tokio::select! {
-                arrival = arrivals.recv() => match arrival {
-                    Some(arrival) => self.arrived(arrival),
+            let event = tokio::select! {
+                heard = arrivals.recv() => match heard {
+                    Some(heard) => {
+                        self.heard(heard).await?;
+                        None
+                    }
                     None => break,
                 },
-                Some(event) = events.recv() => self.heard(&event),
-                () = sleep_until(Instant::now() + wait) => {}
+                Some(event) = events.recv() => Some(event),
+                () = sleep_until(Instant::now() + wait) => None,
+            };
+            // What an association brought is here before its end is heard of.
+            for _ in 0..ARRIVALS_QUEUE_MAX {
+                let Ok(heard) = arrivals.try_recv() else { break };
+                self.heard(heard).await?;
+            }
+            if let Some(event) = event {
+                self.happened(&event);
             }
             for stable in self.assembler.take_stable(self.clock.monotonic()) {
                 self.enqueue(stable).await?;
@@ -103,21 +76,49 @@ impl SeriesTask {
         Ok(())
     }
 
-    fn arrived(&mut self, arrival: Arrival) {
-        self.assembler.arrive(arrival, self.clock.monotonic());
-        self.status.modify(|status| status.n_instances_received += 1);
+    async fn heard(&mut self, heard: Heard) -> Result<(), DbError> {
+        match heard {
+            Heard::Instance(arrival) => {
+                let series = arrival.series.clone();
+                let was_open = self.assembler.is_open(&series);
+                self.assembler.arrive(arrival, self.clock.monotonic());
+                self.status.modify(|status| status.n_instances_received += 1);
+                if was_open { Ok(()) } else { self.inform(&series).await }
+            }
+            Heard::Lists(series) => {
+                for uid in series {
+                    if self.assembler.is_open(&uid) {
+                        self.inform(&uid).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
     }
 
-    fn heard(&mut self, event: &ScpEvent) {
+    /// Tells the assembler what the database knows of an open series.
+    async fn inform(&mut self, series: &SeriesInstanceUid) -> Result<(), DbError> {
+        match self.db.call(lists::known(series.clone())).await {
+            Ok(known) => {
+                self.assembler.inform(series, known);
+                Ok(())
+            }
+            Err(error) if error.disposition() == Disposition::Retry => {
+                tracing::warn!(%series, error = %Chain(&error), "lists not read, silence will tell");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn happened(&mut self, event: &ScpEvent) {
         match event {
             ScpEvent::Opened { .. } => self.status.modify(|status| status.n_associations += 1),
-            ScpEvent::Closed { series, .. } => {
+            ScpEvent::Closed { association, end, .. } => {
                 self.status.modify(|status| {
                     status.n_associations = status.n_associations.saturating_sub(1);
                 });
-                for uid in series {
-                    self.assembler.association_released(uid);
-                }
+                self.assembler.association_ended(*association, *end == AssociationEnd::Released);
             }
             ScpEvent::Rejected { .. } => {}
         }
@@ -125,10 +126,11 @@ impl SeriesTask {
 
     /// Makes a job of a stable series. A database that is in the way keeps the series open.
     async fn enqueue(&mut self, stable: StableSeries) -> Result<(), DbError> {
-        let StableSeries { series, study, n_instances, is_released } = stable;
-        tracing::info!(%series, n_instances, is_released, "series is stable");
+        let StableSeries { series, study, n_instances, is_released, complete_by } = stable;
+        let by = complete_by.as_str();
+        tracing::info!(%series, n_instances, is_released, by, "series is stable");
         let now = self.clock.unix_ms();
-        let operation = jobs::enqueue(series.clone(), self.model_key.clone(), now);
+        let operation = jobs::enqueue(series.clone(), self.model_key.clone(), complete_by, now);
         match self.db.call(operation).await {
             Ok(Enqueued::New(_)) => {
                 self.status.modify(|status| status.n_jobs_waiting += 1);
@@ -169,7 +171,9 @@ pub(super) async fn reopen(
     let n = open.len();
     for series in open {
         tracing::info!(series = %series.series, n_instances = series.n_instances, "series goes on");
-        assembler.reopen(series.series, series.study, now);
+        let known = db.call(lists::known(series.series.clone())).await?;
+        assembler.reopen(series.series.clone(), series.study, now);
+        assembler.inform(&series.series, known);
     }
     Ok(n)
 }

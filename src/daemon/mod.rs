@@ -9,6 +9,7 @@
 mod arrivals;
 mod counts;
 mod error;
+mod recorder;
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -25,7 +26,8 @@ use tokio::time::timeout;
 
 pub use self::error::DaemonError;
 
-use self::arrivals::{Recorder, SeriesTask};
+use self::arrivals::SeriesTask;
+use self::recorder::{Heard, Recorder};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
@@ -108,13 +110,13 @@ impl Daemon {
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
-        let mut assembler = SeriesAssembler::new(parts.config.quiet());
+        let mut assembler = SeriesAssembler::new(parts.config.waits());
         arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
         let series_task = parts.series_task(assembler, wake_worker);
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
-        let sink = Arc::new(Recorder { db: parts.db.clone(), arrivals });
+        let sink = Arc::new(parts.recorder(arrivals));
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::new();
@@ -233,6 +235,10 @@ impl Parts {
             status: Arc::clone(&self.status),
             heart: self.hearts.register("worker", HEARTBEAT_WORKER),
         }
+    }
+
+    fn recorder(&self, heard: mpsc::Sender<Heard>) -> Recorder {
+        Recorder { db: self.db.clone(), clock: Arc::clone(&self.clock), heard }
     }
 
     fn series_task(&self, assembler: SeriesAssembler, worker: SyncSender<()>) -> SeriesTask {

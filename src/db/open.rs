@@ -19,7 +19,8 @@ use crate::limits::{DB_BUSY, DB_SET_ASIDE_MAX, DB_WAL_BYTES_MAX};
 const APPLICATION_ID: i64 = 0x5052_6464;
 
 /// Migration n (from 1) brings `user_version` from n - 1 to n.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_lists.sql")];
 
 /// A database that is ready.
 #[derive(Debug)]
@@ -216,6 +217,25 @@ mod tests {
     }
 
     #[test]
+    fn an_earlier_database_keeps_its_jobs() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert =
+            "INSERT INTO jobs (series_instance_uid, study_instance_uid, model_key, fingerprint,
+            instance_id_max, n_instances, state, queued_unix_ms)
+            VALUES ('1.2', '1', 'm', 'f', 1, 1, 'done', 0)";
+        connection.execute_batch(insert).unwrap();
+        migrate(&connection, Path::new(":memory:")).unwrap();
+        let job: (String, i64) = connection
+            .query_row("SELECT complete_by, n_missing FROM jobs", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(job, ("quiet".to_owned(), 0));
+    }
+
+    #[test]
     fn every_table_is_strict() {
         let loose: Vec<String> = in_memory()
             .prepare(
@@ -249,7 +269,7 @@ mod tests {
         check("synchronous", "Integer(2)");
         check("foreign_keys", "Integer(1)");
         check("application_id", "Integer(1347576932)");
-        check("user_version", "Integer(1)");
+        check("user_version", "Integer(2)");
         check("busy_timeout", "Integer(10000)");
     }
 
@@ -288,7 +308,7 @@ mod tests {
             let aside = opened.set_aside.unwrap();
             assert_eq!(aside, folder.path().join(format!("parotidd.db.corrupt-{n}")));
             assert_eq!(std::fs::read(&aside).unwrap(), bytes);
-            assert_eq!(pragma(&opened.db, "user_version"), "Integer(1)");
+            assert_eq!(pragma(&opened.db, "user_version"), "Integer(2)");
             drop(opened.db);
             opened.thread.join().unwrap();
         }

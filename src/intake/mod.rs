@@ -6,5 +6,7 @@ pub mod eligibility;
 mod folder_sync;
 pub mod scan;
 pub mod series;
+#[cfg(test)]
+mod series_tests;
 pub mod spacing;
 pub mod spool;

@@ -1,6 +1,7 @@
 //! The storage SCP and SCU over real sockets: with each other, with DCMTK, and with peers that
 //! misbehave byte by byte.
 
+mod procedure_step;
 mod support;
 
 use std::io::Read;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use self::support::*;
+use crate::peers::pynetdicom;
 use crate::transfer_syntaxes::write_slice;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,29 +382,15 @@ async fn dcmtk_sends_compressed_images_and_they_stay_as_sent() {
     server.expect_alive().await;
 }
 
-/// Runs a script of `tests/peers`; `None` where pynetdicom is not installed.
-async fn pynetdicom(script: &'static str, arguments: Vec<String>) -> Option<serde_json::Value> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/peers-venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: pynetdicom is not installed (`make peers` does that)");
-        return None;
-    }
-    let script = root.join("tests/peers").join(script);
-    let run = move || Command::new(python).arg(script).args(arguments).output().unwrap();
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
     let files = ["1.2.3.1", "1.2.3.2"].map(|uid| write_file(folder.path(), uid, 5_000));
     let files = files.map(|path| path.to_str().unwrap().to_owned());
-    let arguments = [server.address.port().to_string()].into_iter().chain(files).collect();
-    let Some(heard) = pynetdicom("storage_commitment.py", arguments).await else { return };
+    let arguments: Vec<_> = [server.address.port().to_string()].into_iter().chain(files).collect();
+    let run = move || pynetdicom("storage_commitment.py", &arguments);
+    let Some(heard) = tokio::task::spawn_blocking(run).await.unwrap() else { return };
     let expected = serde_json::json!({
         "stored": [0, 0],
         "action": 0,
@@ -413,6 +401,8 @@ async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
         "still_open": true,
     });
     assert_eq!(heard, expected);
+    let commitments = server.records.commitments.lock().unwrap().clone();
+    assert_eq!((commitments.len(), commitments[0].references.len()), (1, 3));
     server.expect_alive().await;
 }
 

@@ -1,4 +1,5 @@
-//! Storage SCP: takes CT instances from scanners and PACS, promises to keep them, and answers C-ECHO.
+//! Storage SCP: takes CT instances from scanners and PACS, promises to keep them, hears of procedure steps, and
+//! answers C-ECHO.
 //!
 //! ```text
 //! listener --> connection --A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
@@ -13,7 +14,9 @@
 mod association;
 mod incoming;
 mod negotiation;
+mod procedure_step;
 mod request;
+mod sink;
 mod storage_commitment;
 
 use std::collections::VecDeque;
@@ -33,11 +36,11 @@ use self::association::Association;
 use self::negotiation::{Agreement, negotiate};
 pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
+pub use self::sink::{InstanceSink, ListSink, Sink, SinkError};
 use crate::clock::Clock;
-use crate::dicom::received::ReceivedInstance;
-use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
+use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
-use crate::error::{Chain, Dispose, Disposition};
+use crate::error::Chain;
 use crate::intake::spool::Spool;
 use crate::limits;
 
@@ -56,39 +59,6 @@ pub struct ScpOptions {
     pub idle_timeout: Duration,
     /// For the time of reception.
     pub clock: Arc<dyn Clock>,
-}
-
-/// Records what was received, before the sender hears of success.
-pub trait InstanceSink: Send + Sync + 'static {
-    /// The instance is durable in the spool. Whatever must survive with it is durable when this
-    /// returns `Ok`. An instance that is known already is no error.
-    fn committed(
-        &self,
-        instance: ReceivedInstance,
-    ) -> impl Future<Output = Result<(), SinkError>> + Send;
-
-    /// The SOP class of each of these that is recorded, so that its sender may forget it.
-    fn stored(
-        &self,
-        instances: Vec<SopInstanceUid>,
-    ) -> impl Future<Output = Result<Vec<Option<SopClassUid>>, SinkError>> + Send;
-}
-
-/// The sink did not record an instance, or could not look for some. `Reject` removes it, anything else
-/// leaves it in the spool.
-#[derive(Debug, thiserror::Error)]
-#[error("could not record the instance")]
-pub struct SinkError {
-    /// What to answer.
-    pub disposition: Disposition,
-    /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl Dispose for SinkError {
-    fn disposition(&self) -> Disposition {
-        self.disposition
-    }
 }
 
 /// How an association ended.
@@ -147,7 +117,7 @@ pub struct StoreScp<S> {
     n_associations: AtomicU64,
 }
 
-impl<S: InstanceSink> StoreScp<S> {
+impl<S: Sink> StoreScp<S> {
     /// A service that writes to `spool` and records to `sink`. Whoever is not interested in events
     /// drops their receiver.
     #[must_use]
@@ -297,7 +267,7 @@ impl<S: InstanceSink> StoreScp<S> {
         let calling_ae = agreement.calling_ae.clone();
         tracing::debug!(association, %peer, %calling_ae, "association opened");
         self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
-        let mut served = Association::new(pdus, self, agreement, permit);
+        let mut served = Association::new(pdus, self, association, agreement, permit);
         let outcome = served.run(&mut stopping).await;
         // This drops the permit and an instance that is not complete.
         let association::Summary { n_instances, series } = served.end();

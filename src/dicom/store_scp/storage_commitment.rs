@@ -4,8 +4,8 @@ use dicom_dictionary_std::uids;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::InstanceSink;
-use super::association::{Association, Message};
+use super::Sink;
+use super::association::{Association, Message, Service};
 use crate::dicom::commitment::{self, CommitmentRequest, Failure};
 use crate::dicom::dimse::{self, ActionRequest, ServiceStatus};
 use crate::dicom::uid::SopClassUid;
@@ -13,7 +13,7 @@ use crate::dicom::upper_layer::{self, UpperLayerError};
 use crate::error::Chain;
 use crate::limits;
 
-impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'_, T, S> {
     /// Takes a request for storage commitment, and answers any other.
     pub(super) async fn begin_action(
         &mut self,
@@ -31,7 +31,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         } else if !request.has_data_set {
             ServiceStatus::InvalidArgument
         } else {
-            self.message = Message::Action { context, request, bytes: Vec::new() };
+            let service = Service::Action(request);
+            self.message = Message::Normalized { context, service, bytes: Vec::new() };
             return Ok(());
         };
         tracing::warn!(?refusal, "N-ACTION refused by its command set");
@@ -47,9 +48,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         request: &ActionRequest,
         data_set: &[u8],
     ) -> Result<(), UpperLayerError> {
-        let Some(syntax) = self.context(context).map(|it| it.transfer_syntax.clone()) else {
-            return Err(UpperLayerError::invalid("presentation context was not accepted"));
-        };
+        let syntax = self.syntax(context)?.clone();
         let wanted = match CommitmentRequest::parse(data_set, &syntax) {
             Ok(wanted) => wanted,
             Err(error) => {
@@ -59,6 +58,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             }
         };
         let found = self.look_for(&wanted).await;
+        self.remember(&wanted).await;
         let report = match wanted.report(&found, &syntax) {
             Ok(report) => report,
             Err(error) => {
@@ -79,6 +79,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         let mut pdus = upper_layer::command_pdus(context, &command, longest);
         pdus.extend(upper_layer::data_set_pdus(context, &report.data_set, longest));
         self.pdus.write_bytes(&pdus, self.scp.options.idle_timeout).await
+    }
+
+    /// The request names what belongs together. That is a hint: what is committed does not depend on it.
+    async fn remember(&self, wanted: &CommitmentRequest) {
+        let calling_ae = self.agreement.calling_ae.clone();
+        let recorded = self.scp.sink.commitment_requested(calling_ae, wanted.clone());
+        match timeout(limits::SPOOL_STALL, recorded).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "storage commitment not recorded");
+            }
+            Err(_) => tracing::warn!("storage commitment not recorded in time"),
+        }
     }
 
     /// What is stored of each reference.
