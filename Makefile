@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow bench bench-instructions bench-inference bench-receive cross-test cross-count miri check deny prerequisites
-.PHONY: peers train help clean
+.PHONY: demo run test test-slow bench bench-instructions bench-inference bench-receive bench-last-slice
+.PHONY: cross-test cross-count miri check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -59,6 +59,10 @@ bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio
 bench-receive: prerequisites peers ## images over DICOM in turn with DCMTK: ratio NAME VALUE (SPREAD)
 	$(CARGO) build --locked --release
 	python3 tests/bench/receive.py target/release/parotidd
+
+bench-last-slice: prerequisites peers ## seconds from the last slice to the alert
+	$(CARGO) build --locked --release
+	target/peers-venv/bin/python tests/bench/last_slice.py target/release/parotidd
 
 check: prerequisites ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check

@@ -12,6 +12,7 @@ use crate::delivery::{Destination, DestinationError, destination};
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
+use crate::intake::series::Waits;
 use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX};
 use crate::worklist::{WorklistSettings, WorklistSettingsError};
 
@@ -128,6 +129,9 @@ pub struct SpoolConfig {
 pub struct SeriesConfig {
     /// Stable at the latest when nothing came for so long, seconds.
     pub quiet_s: u64,
+    /// The same for a series that seems complete: even slices whose sender has gone, or a sender that wants to be
+    /// sure of what it has sent.
+    pub settle_s: u64,
 }
 
 /// How the networks run. Answers are the same in any way.
@@ -211,7 +215,7 @@ impl Default for SpoolConfig {
 
 impl Default for SeriesConfig {
     fn default() -> Self {
-        Self { quiet_s: 20 }
+        Self { quiet_s: 20, settle_s: 3 }
     }
 }
 
@@ -252,8 +256,9 @@ impl Config {
 
     /// Silence after which a series is stable.
     #[must_use]
-    pub fn quiet(&self) -> Duration {
-        Duration::from_secs(self.series.quiet_s)
+    pub fn waits(&self) -> Waits {
+        let SeriesConfig { quiet_s, settle_s } = self.series;
+        Waits { quiet: Duration::from_secs(quiet_s), settle: Duration::from_secs(settle_s) }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -276,6 +281,7 @@ impl Config {
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
+        in_range("series.settle_s", self.series.settle_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
         in_range("display.width", u64::from(self.display.width), 160..=4096, "160 to 4096")?;
@@ -312,7 +318,8 @@ mod tests {
         let config = load("").unwrap();
         assert_eq!(config, Config::load(None).unwrap());
         assert!(config.dicom.listen.iter().all(|address| address.ip().is_loopback()));
-        assert_eq!(config.quiet(), Duration::from_secs(20));
+        let waits = Waits { quiet: Duration::from_secs(20), settle: Duration::from_secs(3) };
+        assert_eq!(config.waits(), waits);
     }
 
     #[test]
@@ -337,6 +344,7 @@ mod tests {
         check("[display]\nbackend = 'oled'", "framebuffer");
         check("[spool]\nprepared_files = 5000", "0 to 4096");
         check("[series]\nquiet_s = 0", "1 to 3600");
+        check("[series]\nsettle_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");
         check("[[destination]]\nname='a'\nkind='pacs'", "not supported");

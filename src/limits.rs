@@ -153,10 +153,16 @@ pub const MODEL_SCRATCH_MAX: usize = 2;
 pub const SEQUENCE_DEPTH_MAX: usize = 32;
 /// Most bytes of the header elements that are kept: an enhanced CT of 4096 frames needs 8 MiB.
 pub const HEADER_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Most bytes of a storage commitment's data set.
-pub const COMMITMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most instances that one storage commitment may name: four large series.
-pub const COMMITMENT_REFERENCES_MAX: usize = 16 * 1024;
+/// Most bytes of the data set of a message that is no image: storage commitment, procedure step.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most instances that one storage commitment or procedure step may name: four large series.
+pub const LIST_INSTANCES_MAX: usize = 16 * 1024;
+/// Lists of senders that are remembered; the oldest are forgotten. A scanner makes some dozens a day, unless it
+/// asks for a commitment of each image.
+pub const SENDER_LISTS_MAX: usize = 4096;
+/// Instances in all of them together: some 100 MB of rows.
+pub const LISTED_INSTANCES_MAX: usize = 256 * 1024;
+const _: () = assert!(LIST_INSTANCES_MAX <= LISTED_INSTANCES_MAX);
 /// Bytes of a deflated data set in which its UIDs must be.
 pub const INFLATED_FRONT_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest deflated data set, inflated: a large CT image, or some hundred frames.

@@ -175,7 +175,7 @@ fn config(data_dir: PathBuf, alerts: SocketAddr) -> Result<Config> {
             ..DicomConfig::default()
         },
         spool: SpoolConfig { prepared_files: 32 },
-        series: SeriesConfig { quiet_s: 1 },
+        series: SeriesConfig { quiet_s: 1, settle_s: 1 },
         display: DisplayConfig::default(),
         destinations: vec![destination],
         ..Config::default()

@@ -43,6 +43,8 @@ struct StatusReport {
     data_dir: PathBuf,
     n_instances: u64,
     jobs: serde_json::Map<String, serde_json::Value>,
+    /// Jobs by how their series was known to be complete.
+    complete_by: serde_json::Map<String, serde_json::Value>,
     results: serde_json::Map<String, serde_json::Value>,
     deliveries: Deliveries,
     newest_result: Option<Newest>,
@@ -104,7 +106,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
 }
 
 fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
-    let Summary { n_instances, jobs, results, deliveries, newest, worklist } = summary;
+    let Summary { n_instances, jobs, complete_by, results, deliveries, newest, worklist } = summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
@@ -112,6 +114,10 @@ fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
         data_dir,
         n_instances,
         jobs: jobs.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
+        complete_by: complete_by
+            .into_iter()
+            .map(|(by, n)| (by.as_str().to_owned(), n.into()))
+            .collect(),
         results: results.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
         deliveries: Deliveries {
             waiting: deliveries.n_waiting,
@@ -161,6 +167,7 @@ fn text(report: &StatusReport) -> String {
         ("data", report.data_dir.display().to_string()),
         ("instances", report.n_instances.to_string()),
         ("jobs", counts(&report.jobs)),
+        ("complete by", counts(&report.complete_by)),
         ("results", counts(&report.results)),
         ("newest", newest),
         ("deliveries", format!("{waiting} waiting{oldest}, {sent} sent, {dead} dead letters")),

@@ -1,6 +1,6 @@
 //! From arrivals to jobs: the task that waits until a series is stable.
 //!
-//!   recorder --arrivals--> assembler --stable--> job, worker woken
+//!   recorder --arrivals, lists--> assembler --stable--> job, worker woken
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -9,14 +9,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::recorder::Heard;
 use crate::clock::Clock;
-use crate::db::instances;
 use crate::db::jobs::{self, Enqueued};
-use crate::db::{Db, DbError};
-use crate::dicom::store_scp::ScpEvent;
+use crate::db::{Db, DbError, instances, lists};
+use crate::dicom::store_scp::{AssociationEnd, ScpEvent};
+use crate::dicom::uid::SeriesInstanceUid;
 use crate::error::{Chain, Dispose, Disposition};
 use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
-use crate::limits::TASK_BEAT;
+use crate::limits::{ARRIVALS_QUEUE_MAX, TASK_BEAT};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
 use crate::worklist::Arrivals;
@@ -42,7 +43,7 @@ impl SeriesTask {
     /// When the database fails in a way that waiting does not mend.
     pub(super) async fn run(
         mut self,
-        mut arrivals: mpsc::Receiver<Vec<Arrival>>,
+        mut arrivals: mpsc::Receiver<Heard>,
         mut events: mpsc::Receiver<ScpEvent>,
     ) -> Result<(), DbError> {
         loop {
@@ -50,13 +51,24 @@ impl SeriesTask {
             let now = self.clock.monotonic();
             let deadline = self.assembler.next_deadline();
             let wait = deadline.map_or(TASK_BEAT, |at| at.saturating_sub(now)).min(TASK_BEAT);
-            tokio::select! {
-                arrival = arrivals.recv() => match arrival {
-                    Some(arrivals) => self.arrived(arrivals),
+            let event = tokio::select! {
+                heard = arrivals.recv() => match heard {
+                    Some(heard) => {
+                        self.heard(heard).await?;
+                        None
+                    }
                     None => break,
                 },
-                Some(event) = events.recv() => self.heard(&event),
-                () = sleep_until(Instant::now() + wait) => {}
+                Some(event) = events.recv() => Some(event),
+                () = sleep_until(Instant::now() + wait) => None,
+            };
+            // What an association brought is here before its end is heard of.
+            for _ in 0..ARRIVALS_QUEUE_MAX {
+                let Ok(heard) = arrivals.try_recv() else { break };
+                self.heard(heard).await?;
+            }
+            if let Some(event) = event {
+                self.happened(&event);
             }
             for stable in self.assembler.take_stable(self.clock.monotonic()) {
                 self.enqueue(stable).await?;
@@ -67,27 +79,60 @@ impl SeriesTask {
         Ok(())
     }
 
-    fn arrived(&mut self, arrivals: Vec<Arrival>) {
-        let n = arrivals.len() as u64;
-        for arrival in arrivals {
-            if let Some(orders) = &mut self.orders {
-                orders.arrived(&arrival.study);
-            }
-            self.assembler.arrive(arrival, self.clock.monotonic());
+    async fn arrived(&mut self, arrival: Arrival) -> Result<(), DbError> {
+        if let Some(orders) = &mut self.orders {
+            orders.arrived(&arrival.study);
         }
-        self.status.modify(|status| status.n_instances_received += n);
+        let series = arrival.series.clone();
+        let was_open = self.assembler.is_open(&series);
+        self.assembler.arrive(arrival, self.clock.monotonic());
+        if was_open { Ok(()) } else { self.inform(&series).await }
     }
 
-    fn heard(&mut self, event: &ScpEvent) {
+    async fn heard(&mut self, heard: Heard) -> Result<(), DbError> {
+        match heard {
+            Heard::Instances(arrivals) => {
+                let n = arrivals.len() as u64;
+                for arrival in arrivals {
+                    self.arrived(arrival).await?;
+                }
+                self.status.modify(|status| status.n_instances_received += n);
+                Ok(())
+            }
+            Heard::Lists(series) => {
+                for uid in series {
+                    if self.assembler.is_open(&uid) {
+                        self.inform(&uid).await?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Tells the assembler what the database knows of an open series.
+    async fn inform(&mut self, series: &SeriesInstanceUid) -> Result<(), DbError> {
+        match self.db.call(lists::known(series.clone())).await {
+            Ok(known) => {
+                self.assembler.inform(series, known);
+                Ok(())
+            }
+            Err(error) if error.disposition() == Disposition::Retry => {
+                tracing::warn!(%series, error = %Chain(&error), "lists not read, silence will tell");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn happened(&mut self, event: &ScpEvent) {
         match event {
             ScpEvent::Opened { .. } => self.status.modify(|status| status.n_associations += 1),
-            ScpEvent::Closed { series, .. } => {
+            ScpEvent::Closed { association, end, .. } => {
                 self.status.modify(|status| {
                     status.n_associations = status.n_associations.saturating_sub(1);
                 });
-                for uid in series {
-                    self.assembler.association_released(uid);
-                }
+                self.assembler.association_ended(*association, *end == AssociationEnd::Released);
             }
             ScpEvent::Rejected { .. } => {}
         }
@@ -95,10 +140,11 @@ impl SeriesTask {
 
     /// Makes a job of a stable series. A database that is in the way keeps the series open.
     async fn enqueue(&mut self, stable: StableSeries) -> Result<(), DbError> {
-        let StableSeries { series, study, n_instances, is_released } = stable;
-        tracing::info!(%series, n_instances, is_released, "series is stable");
+        let StableSeries { series, study, n_instances, is_released, complete_by } = stable;
+        let by = complete_by.as_str();
+        tracing::info!(%series, n_instances, is_released, by, "series is stable");
         let now = self.clock.unix_ms();
-        let operation = jobs::enqueue(series.clone(), self.model_key.clone(), now);
+        let operation = jobs::enqueue(series.clone(), self.model_key.clone(), complete_by, now);
         match self.db.call(operation).await {
             Ok(Enqueued::New(_)) => {
                 self.status.modify(|status| status.n_jobs_waiting += 1);
@@ -139,7 +185,9 @@ pub(super) async fn reopen(
     let n = open.len();
     for series in open {
         tracing::info!(series = %series.series, n_instances = series.n_instances, "series goes on");
-        assembler.reopen(series.series, series.study, now);
+        let known = db.call(lists::known(series.series.clone())).await?;
+        assembler.reopen(series.series.clone(), series.study, now);
+        assembler.inform(&series.series, known);
     }
     Ok(n)
 }

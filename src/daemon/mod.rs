@@ -115,7 +115,7 @@ impl Daemon {
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
-        let mut assembler = SeriesAssembler::new(parts.config.quiet());
+        let mut assembler = SeriesAssembler::new(parts.config.waits());
         arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
         let orders = parts.spawn_worklist(&mut rest, &stopping_rest);
         let series_task = parts.series_task(assembler, wake_worker, orders);
@@ -123,7 +123,7 @@ impl Daemon {
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
         let heart = parts.hearts.register("rows", HEARTBEAT_RECEIVE);
-        let (sink, rows) = recorder(parts.db.clone(), arrivals, heart);
+        let (sink, rows) = recorder(parts.db.clone(), Arc::clone(&parts.clock), arrivals, heart);
         series.spawn(async move { Ok(rows.run().await?) });
         let stock = stock::keep(Arc::clone(&parts.spool), stopping_rest.clone());
         rest.spawn(async move {

@@ -1,20 +1,25 @@
-//! From received instances to their rows, many in one transaction.
+//! From received instances and senders' lists to their rows, and from there to the series task.
 //!
 //! ```text
-//! association --instance, durable in the spool--> queue --gathered--> rows --> arrivals
+//! association --instance, durable in the spool--> queue --gathered--> rows, many in one transaction --+
+//!      +--------list of instances------------------------------------> rows ----------------------+--> series task
 //! ```
 //!
 //! A sender does not wait for the row: a file without one gets it at the next start. It waits when the
 //! queue is full, and is told to try again when that lasts, so a database that fails loses nothing.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
-use crate::db::instances;
-use crate::db::{Db, DbError};
+use crate::clock::Clock;
+use crate::db::{Db, DbError, instances, lists};
+use crate::dicom::commitment::CommitmentRequest;
+use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
-use crate::dicom::store_scp::{InstanceSink, SinkError};
-use crate::dicom::uid::{SopClassUid, SopInstanceUid};
+use crate::dicom::store_scp::{InstanceSink, ListSink, SinkError};
+use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
 use crate::error::{Chain, Dispose, Disposition};
 use crate::intake::series::Arrival;
 use crate::limits::{
@@ -22,43 +27,64 @@ use crate::limits::{
 };
 use crate::system::heartbeat::Heart;
 
+/// What the series task hears, once it is in the database.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// Instances, in the order in which they arrived.
+    Instances(Vec<Arrival>),
+    /// There is a new list of these series.
+    Lists(Vec<SeriesInstanceUid>),
+}
+
 /// What waits to be recorded.
 #[derive(Debug)]
 enum Entry {
-    Instance(ReceivedInstance),
+    /// One that this association brought.
+    Instance(u64, Box<ReceivedInstance>),
     /// Told when everything before it has its row.
     Barrier(oneshot::Sender<()>),
 }
 
-/// Takes each instance before its sender hears of success.
+/// Takes each instance and each list before its sender hears of success.
 #[derive(Debug)]
 pub(super) struct Recorder {
     db: Db,
+    clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Entry>,
+    heard: mpsc::Sender<Heard>,
 }
 
-/// Writes the rows.
+/// Writes the instances' rows.
 #[derive(Debug)]
 pub(super) struct RowWriter {
     db: Db,
     queue: mpsc::Receiver<Entry>,
-    arrivals: mpsc::Sender<Vec<Arrival>>,
+    heard: mpsc::Sender<Heard>,
     heart: Heart,
 }
 
 /// Both ends.
 pub(super) fn recorder(
     db: Db,
-    arrivals: mpsc::Sender<Vec<Arrival>>,
+    clock: Arc<dyn Clock>,
+    heard: mpsc::Sender<Heard>,
     heart: Heart,
 ) -> (Recorder, RowWriter) {
     let (sender, queue) = mpsc::channel(RECORD_QUEUE_MAX);
-    (Recorder { db: db.clone(), queue: sender }, RowWriter { db, queue, arrivals, heart })
+    let recorder = Recorder { db: db.clone(), clock, queue: sender, heard: heard.clone() };
+    (recorder, RowWriter { db, queue, heard, heart })
 }
 
 impl Recorder {
     async fn push(&self, entry: Entry) -> Result<(), SinkError> {
         self.queue.send(entry).await.map_err(|error| gone(error.to_string()))
+    }
+
+    async fn tell_of_lists(&self, series: Vec<SeriesInstanceUid>) -> Result<(), SinkError> {
+        if series.is_empty() {
+            return Ok(());
+        }
+        self.heard.send(Heard::Lists(series)).await.map_err(|error| gone(error.to_string()))
     }
 }
 
@@ -66,22 +92,70 @@ fn gone(reason: String) -> SinkError {
     SinkError { disposition: Disposition::Retry, source: reason.into() }
 }
 
+fn failed(error: DbError) -> SinkError {
+    SinkError { disposition: error.disposition(), source: Box::new(error) }
+}
+
 impl InstanceSink for Recorder {
-    async fn committed(&self, instance: ReceivedInstance) -> Result<(), SinkError> {
-        self.push(Entry::Instance(instance)).await
+    async fn committed(
+        &self,
+        association: u64,
+        instance: ReceivedInstance,
+    ) -> Result<(), SinkError> {
+        self.push(Entry::Instance(association, Box::new(instance))).await
+    }
+
+    async fn settled(&self) -> Result<(), SinkError> {
+        let (written, all_written) = oneshot::channel();
+        self.push(Entry::Barrier(written)).await?;
+        all_written.await.map_err(|error| gone(error.to_string()))
     }
 
     async fn stored(
         &self,
         instances: Vec<SopInstanceUid>,
     ) -> Result<Vec<Option<SopClassUid>>, SinkError> {
-        let (written, all_written) = oneshot::channel();
-        self.push(Entry::Barrier(written)).await?;
-        all_written.await.map_err(|error| gone(error.to_string()))?;
-        self.db.call(instances::classes(instances)).await.map_err(|error| SinkError {
-            disposition: error.disposition(),
-            source: Box::new(error),
-        })
+        self.settled().await?;
+        self.db.call(instances::classes(instances)).await.map_err(failed)
+    }
+}
+
+impl ListSink for Recorder {
+    async fn commitment_requested(
+        &self,
+        calling_ae: AeTitle,
+        request: CommitmentRequest,
+    ) -> Result<(), SinkError> {
+        // Of the instances that came before it every row is there: it says which series they are of.
+        self.settled().await?;
+        let CommitmentRequest { transaction, references } = request;
+        let now = self.clock.unix_ms();
+        let operation = lists::record_commitment(transaction, calling_ae, references, now);
+        let series = self.db.call(operation).await.map_err(failed)?;
+        self.tell_of_lists(series).await
+    }
+
+    async fn step_created(
+        &self,
+        calling_ae: AeTitle,
+        step: SopInstanceUid,
+        change: StepChange,
+    ) -> Result<StepOutcome, SinkError> {
+        let operation = lists::create_step(step, calling_ae, change, self.clock.unix_ms());
+        self.db.call(operation).await.map_err(failed)
+    }
+
+    async fn step_set(
+        &self,
+        step: SopInstanceUid,
+        change: StepChange,
+    ) -> Result<StepOutcome, SinkError> {
+        let (uid, status) = (step.clone(), change.status.map(tracing::field::debug));
+        let operation = lists::set_step(step, change, self.clock.unix_ms());
+        let (outcome, series) = self.db.call(operation).await.map_err(failed)?;
+        tracing::info!(step = %uid, status, ?outcome, "procedure step set");
+        self.tell_of_lists(series).await?;
+        Ok(outcome)
     }
 }
 
@@ -117,15 +191,27 @@ impl RowWriter {
 
     async fn write(&self, entries: impl Iterator<Item = Entry>) -> Result<(), DbError> {
         let mut batch = Vec::new();
+        let mut arrivals = Vec::new();
         let mut barriers = Vec::new();
         for entry in entries {
             match entry {
-                Entry::Instance(instance) => batch.push(instance),
+                Entry::Instance(association, instance) => {
+                    arrivals.push(Arrival {
+                        series: instance.series.clone(),
+                        study: instance.study.clone(),
+                        sop_instance: instance.sop_instance.clone(),
+                        hints: instance.hints.clone(),
+                        association,
+                    });
+                    batch.push(*instance);
+                }
                 Entry::Barrier(written) => barriers.push(written),
             }
         }
         if !batch.is_empty() {
             self.record(&batch).await?;
+            // Without a series task we are stopping: the next start finds rows without a job.
+            let _ = self.heard.send(Heard::Instances(arrivals)).await;
         }
         for written in barriers {
             // Whoever asked may have gone.
@@ -146,13 +232,6 @@ impl RowWriter {
             sleep(wait).await;
             wait = (wait * 2).min(RECORD_RETRY_MAX);
         }
-        let arrivals = batch.iter().map(|instance| Arrival {
-            series: instance.series.clone(),
-            study: instance.study.clone(),
-            sop_instance: instance.sop_instance.clone(),
-        });
-        // Without a series task we are stopping: the next start finds rows without a job.
-        let _ = self.arrivals.send(arrivals.collect()).await;
         Ok(())
     }
 }

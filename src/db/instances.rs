@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::row;
 use super::thread::Operation;
 use crate::dicom::received::ReceivedInstance;
+use crate::dicom::series_hints::SeriesHints;
 use crate::dicom::uid::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 /// Whether an instance was new.
@@ -109,6 +110,7 @@ fn read(row: &Row<'_>) -> Result<ReceivedInstance, rusqlite::Error> {
         path: PathBuf::from(row.get::<_, String>(6)?),
         bytes: row::count(row, 7)?,
         received_unix_ms: row.get(8)?,
+        hints: SeriesHints::default(),
     })
 }
 
@@ -246,6 +248,7 @@ pub(super) mod tests {
             path: PathBuf::from(format!("spool/{series}/{n}.dcm")),
             bytes: 526_000,
             received_unix_ms: i64::from(n),
+            hints: SeriesHints::default(),
         }
     }
 

@@ -18,9 +18,10 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::thread::Operation;
-use super::{instances, row};
+use super::{instances, lists, row};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
+use crate::intake::completeness::CompleteBy;
 use crate::limits::{ERROR_TEXT_BYTES_MAX, JOB_ATTEMPTS_MAX};
 
 /// Row number of a job.
@@ -85,6 +86,8 @@ pub struct Job {
     /// Which attempt this is, from 1. Counted before the work, so that a job that kills the process
     /// is counted too.
     pub attempt: u32,
+    /// Instances that a sender had named and that had not come when the job was made.
+    pub n_missing: u32,
     /// Exactly the instances of the job, in the order of their UIDs. Later arrivals are not in it.
     pub instances: Vec<ReceivedInstance>,
 }
@@ -123,10 +126,12 @@ pub fn fingerprint<S: AsRef<str>>(sorted: &[S]) -> String {
 /// Makes a job for all instances that a series has now, unless that set already has one. Jobs of the
 /// same series and models that still wait are superseded: they would be screened for nothing.
 ///
-/// `model_key` is any stable text that changes when the answer could: versions and hashes.
+/// `model_key` is any stable text that changes when the answer could: versions and hashes. What senders named
+/// and did not send is counted now and stays with the job.
 pub fn enqueue(
     series: SeriesInstanceUid,
     model_key: String,
+    complete_by: CompleteBy,
     now_unix_ms: i64,
 ) -> Operation<Enqueued> {
     Operation::new("queue a screening job", move |connection| {
@@ -144,8 +149,8 @@ pub fn enqueue(
         }
         connection.execute(
             "INSERT INTO jobs (series_instance_uid, study_instance_uid, model_key, fingerprint,
-                 instance_id_max, n_instances, state, queued_unix_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7)",
+                 instance_id_max, n_instances, state, queued_unix_ms, complete_by, n_missing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?8, ?9)",
             (
                 series.as_str(),
                 extent.study.as_str(),
@@ -154,6 +159,8 @@ pub fn enqueue(
                 extent.id_max,
                 extent.n_instances,
                 now_unix_ms,
+                complete_by.as_str(),
+                lists::n_missing(connection, &series)?,
             ),
         )?;
         let id = JobId(connection.last_insert_rowid());
@@ -192,7 +199,7 @@ pub fn claim() -> Operation<Option<Job>> {
                 "UPDATE jobs SET state = 'running', attempts = attempts + 1
                  WHERE id = (SELECT id FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1)
                  RETURNING id, series_instance_uid, study_instance_uid, model_key, attempts,
-                           instance_id_max",
+                           n_missing, instance_id_max",
             )?
             .query_row([], |row| {
                 let job = Job {
@@ -201,9 +208,10 @@ pub fn claim() -> Operation<Option<Job>> {
                     study: row::parsed(row, 2)?,
                     model_key: row.get(3)?,
                     attempt: row::count(row, 4)?,
+                    n_missing: row::count(row, 5)?,
                     instances: Vec::new(),
                 };
-                Ok((job, row.get::<_, i64>(5)?))
+                Ok((job, row.get::<_, i64>(6)?))
             })
             .optional()?;
         let Some((mut job, id_max)) = claimed else { return Ok(None) };
@@ -300,7 +308,7 @@ mod tests {
 
     fn enqueue_series(connection: &Connection, series: u32) -> Enqueued {
         let uid = format!("1.2.{series}").parse().unwrap();
-        enqueue(uid, "m1".into(), 0).run(connection).unwrap()
+        enqueue(uid, "m1".into(), CompleteBy::Quiet, 0).run(connection).unwrap()
     }
 
     fn claimed(connection: &Connection) -> Option<(JobId, u32, usize)> {

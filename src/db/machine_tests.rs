@@ -11,6 +11,7 @@ use super::jobs::{self, Enqueued, Job};
 use super::results::tests::report;
 use super::results::{self, Committed, JobEnd, Unrouted};
 use super::{instances, open};
+use crate::intake::completeness::CompleteBy;
 use crate::limits::RETRY_WAIT_MAX;
 use crate::screening::report::Decision;
 
@@ -117,7 +118,8 @@ impl Machine {
     fn stable(&mut self, series: u32) {
         let uid = format!("1.2.{series}").parse().unwrap();
         let now = self.model.now_unix_ms;
-        let enqueued = jobs::enqueue(uid, "m".into(), now).run(&self.connection).unwrap();
+        let enqueued =
+            jobs::enqueue(uid, "m".into(), CompleteBy::Quiet, now).run(&self.connection).unwrap();
         let Some(instances) = self.model.arrived.get(&series) else {
             return assert_eq!(enqueued, Enqueued::NoInstances);
         };
@@ -259,7 +261,9 @@ proptest! {
 fn a_clock_that_was_set_back_delays_nothing_for_long() {
     let connection = open::in_memory();
     instances::record(instance(1, 1)).run(&connection).unwrap();
-    jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), 0).run(&connection).unwrap();
+    jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), CompleteBy::Quiet, 0)
+        .run(&connection)
+        .unwrap();
     let job = jobs::claim().run(&connection).unwrap().unwrap();
     let year_ms = 365 * 24 * 3600 * 1000;
     results::commit(job.id, JobEnd::Done, report(Decision::Flagged), year_ms, route)
@@ -280,7 +284,9 @@ fn a_correction_waits_for_what_it_corrects() {
     let connection = open::in_memory();
     for n in 1..=2 {
         instances::record(instance(1, n)).run(&connection).unwrap();
-        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), 0).run(&connection).unwrap();
+        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), CompleteBy::Quiet, 0)
+            .run(&connection)
+            .unwrap();
         let job = jobs::claim().run(&connection).unwrap().unwrap();
         let route = |unrouted: &Unrouted<'_>| {
             let follows = unrouted.told.first().map(|told| told.delivery);
@@ -306,7 +312,9 @@ fn what_was_refused_was_never_told() {
     let connection = open::in_memory();
     for (n, n_told) in [(1, 0), (2, 1), (3, 0)] {
         instances::record(instance(1, n)).run(&connection).unwrap();
-        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), 0).run(&connection).unwrap();
+        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), CompleteBy::Quiet, 0)
+            .run(&connection)
+            .unwrap();
         let job = jobs::claim().run(&connection).unwrap().unwrap();
         let check = move |unrouted: &Unrouted<'_>| {
             assert_eq!(unrouted.told.len(), n_told, "before result {n}");

@@ -1,17 +1,18 @@
-//! Durable rows in SQLite: instances, jobs, results, deliveries, orders. Only this room writes SQL.
+//! Durable rows in SQLite: instances, senders' lists, jobs, results, deliveries, orders. Only this room writes SQL.
 //!
 //! ```text
 //!  receiver, worker, outbox --Operation--> bounded queue --> database thread (owns the connection)
 //!                           <--answer----  one transaction for all that waits, synced, then answers
 //! ```
 //!
-//! An [`Operation`] is made by the file of its table family ([`instances`], [`jobs`], [`results`],
-//! [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
+//! An [`Operation`] is made by the file of its table family ([`instances`], [`lists`], [`jobs`],
+//! [`results`], [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
 
 pub mod deliveries;
 pub mod instances;
 pub mod jobs;
+pub mod lists;
 #[cfg(test)]
 mod machine_tests;
 pub mod open;

@@ -19,8 +19,11 @@ use crate::limits::{DB_BUSY, DB_SET_ASIDE_MAX, DB_WAL_BYTES_MAX};
 const APPLICATION_ID: i64 = 0x5052_6464;
 
 /// Migration n (from 1) brings `user_version` from n - 1 to n.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_orders.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_lists.sql"),
+    include_str!("migrations/0003_orders.sql"),
+];
 
 /// A database that is ready.
 #[derive(Debug)]
@@ -214,6 +217,25 @@ mod tests {
         written.execute_batch(include_str!("schema.sql")).unwrap();
         assert_eq!(objects(&written), objects(&in_memory()));
         assert!(objects(&written).len() >= 8);
+    }
+
+    #[test]
+    fn an_earlier_database_keeps_its_jobs() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert =
+            "INSERT INTO jobs (series_instance_uid, study_instance_uid, model_key, fingerprint,
+            instance_id_max, n_instances, state, queued_unix_ms)
+            VALUES ('1.2', '1', 'm', 'f', 1, 1, 'done', 0)";
+        connection.execute_batch(insert).unwrap();
+        migrate(&connection, Path::new(":memory:")).unwrap();
+        let job: (String, i64) = connection
+            .query_row("SELECT complete_by, n_missing FROM jobs", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .unwrap();
+        assert_eq!(job, ("quiet".to_owned(), 0));
     }
 
     #[test]

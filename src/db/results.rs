@@ -235,6 +235,7 @@ pub(super) mod tests {
     use crate::db::instances::tests::instance;
     use crate::db::open::in_memory;
     use crate::db::{instances, jobs};
+    use crate::intake::completeness::CompleteBy;
     use crate::reason::Reason;
     use crate::screening::report::{
         DecisionIdentity, ModelIdentity, Models, NOT_FOR_DIAGNOSTIC_USE, SCHEMA, Timing,
@@ -281,7 +282,9 @@ pub(super) mod tests {
     /// Records instance `n` of series 1, queues it and claims the job.
     fn running(connection: &Connection, n: u32) -> JobId {
         instances::record(instance(1, n)).run(connection).unwrap();
-        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), 0).run(connection).unwrap();
+        jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), CompleteBy::Quiet, 0)
+            .run(connection)
+            .unwrap();
         jobs::claim().run(connection).unwrap().unwrap().id
     }
 

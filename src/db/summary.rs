@@ -9,6 +9,7 @@ use super::jobs::JobState;
 use super::orders::{self, WorklistState};
 use super::results::{self, StoredResult};
 use super::{DbError, open, row};
+use crate::intake::completeness::CompleteBy;
 use crate::limits::DB_BUSY;
 use crate::screening::report::Decision;
 
@@ -19,6 +20,8 @@ pub struct Summary {
     pub n_instances: u64,
     /// Jobs by state, in [`JobState::ALL`]'s order.
     pub jobs: Vec<(JobState, u64)>,
+    /// Jobs by how their series was known to be complete, in [`CompleteBy::ALL`]'s order.
+    pub complete_by: Vec<(CompleteBy, u64)>,
     /// Answers by decision, superseded ones too: flagged, not flagged, not assessable.
     pub results: [(Decision, u64); 3],
     /// Deliveries by state.
@@ -57,6 +60,9 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
     let jobs = JobState::ALL.into_iter().map(|state| {
         Ok((state, of("SELECT count(*) FROM jobs WHERE state = ?1", state.as_str())?))
     });
+    let complete_by = CompleteBy::ALL
+        .into_iter()
+        .map(|by| Ok((by, of("SELECT count(*) FROM jobs WHERE complete_by = ?1", by.as_str())?)));
     let mut results =
         [Decision::Flagged, Decision::NotFlagged, Decision::NotAssessable].map(|it| (it, 0));
     for (decision, n) in &mut results {
@@ -65,6 +71,7 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
     Ok(Summary {
         n_instances: one("SELECT count(*) FROM instances")?,
         jobs: jobs.collect::<Result<_, rusqlite::Error>>()?,
+        complete_by: complete_by.collect::<Result<_, rusqlite::Error>>()?,
         results,
         deliveries: deliveries::counts().run(&moment)?,
         newest: results::latest().run(&moment)?,

@@ -1,14 +1,13 @@
 //! Storage Commitment Push Model (PS3.4 annex J) as values: what is asked, and what is reported. No socket.
 
-use std::io::Cursor;
-
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
 use super::attributes::{items, put_text, put_u16, sequence, text};
-use super::dataset_scan::{ScanError, scan};
+use super::dataset_scan::{ScanError, scan_message};
+use super::reference::Reference;
 use super::uid::{SopClassUid, SopInstanceUid, TransferSyntaxUid};
 use crate::error::{Dispose, Disposition};
 use crate::limits;
@@ -31,7 +30,7 @@ pub enum CommitmentError {
     /// Missing, or no UID.
     #[error("attribute {0} is missing or impossible")]
     Attribute(&'static str),
-    /// More than [`limits::COMMITMENT_REFERENCES_MAX`].
+    /// More than [`limits::LIST_INSTANCES_MAX`].
     #[error("too many instances in one request")]
     TooMany,
     /// The report could not be encoded.
@@ -51,19 +50,11 @@ impl From<ScanError> for CommitmentError {
     }
 }
 
-/// An instance that a peer wants to be sure of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    /// Referenced SOP Class UID (0008,1150).
-    pub sop_class: SopClassUid,
-    /// Referenced SOP Instance UID (0008,1155).
-    pub sop_instance: SopInstanceUid,
-}
-
 /// What an N-ACTION asks (PS3.4 table J.3-1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitmentRequest {
-    transaction: String,
+    /// Transaction UID (0008,1195).
+    pub transaction: String,
     /// The instances.
     pub references: Vec<Reference>,
 }
@@ -99,27 +90,20 @@ pub struct CommitmentReport {
 }
 
 impl CommitmentRequest {
-    /// Reads the data set of an N-ACTION.
+    /// Reads the data set of an N-ACTION, encoded as negotiated.
     ///
     /// # Errors
     /// When it is none, or names too many instances, or one by something that is no UID.
-    pub fn parse(data_set: &[u8]) -> Result<Self, CommitmentError> {
+    pub fn parse(data_set: &[u8], syntax: &TransferSyntaxUid) -> Result<Self, CommitmentError> {
         const WANTED: &[Tag] = &[tags::TRANSACTION_UID, tags::REFERENCED_SOP_SEQUENCE];
-        let scanned = scan(Cursor::new(data_set), data_set.len() as u64, WANTED)?;
-        let transaction = text(&scanned.object, tags::TRANSACTION_UID);
+        let object = scan_message(data_set, syntax, WANTED)?;
+        let transaction = text(&object, tags::TRANSACTION_UID);
         let transaction = transaction.filter(|uid| uid.parse::<SopInstanceUid>().is_ok());
-        let wanted = items(&scanned.object, tags::REFERENCED_SOP_SEQUENCE);
-        if wanted.len() > limits::COMMITMENT_REFERENCES_MAX {
+        let wanted = items(&object, tags::REFERENCED_SOP_SEQUENCE);
+        if wanted.len() > limits::LIST_INSTANCES_MAX {
             return Err(CommitmentError::TooMany);
         }
-        let references = wanted.iter().map(|item| {
-            let uid = |tag| text(item, tag);
-            let sop_class = uid(tags::REFERENCED_SOP_CLASS_UID).and_then(|uid| uid.parse().ok());
-            let sop_instance =
-                uid(tags::REFERENCED_SOP_INSTANCE_UID).and_then(|uid| uid.parse().ok());
-            Some(Reference { sop_class: sop_class?, sop_instance: sop_instance? })
-        });
-        let references: Option<Vec<Reference>> = references.collect();
+        let references: Option<Vec<_>> = wanted.iter().map(Reference::read).collect();
         let references = references.filter(|it| !it.is_empty());
         Ok(Self {
             transaction: transaction.ok_or(CommitmentError::Attribute("TransactionUID"))?,

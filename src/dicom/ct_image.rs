@@ -34,6 +34,10 @@ use crate::reason::Reason;
 pub const CT_SOP_CLASSES: [&str; 3] =
     [uids::CT_IMAGE_STORAGE, uids::ENHANCED_CT_IMAGE_STORAGE, LEGACY_CONVERTED_ENHANCED_CT];
 
+/// Those of them whose objects have many frames.
+pub(super) const MULTI_FRAME_CT_SOP_CLASSES: [&str; 2] =
+    [uids::ENHANCED_CT_IMAGE_STORAGE, LEGACY_CONVERTED_ENHANCED_CT];
+
 const LEGACY_CONVERTED_ENHANCED_CT: &str = uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE;
 
 /// Largest coordinate that is believed, mm. A table is 2 m long.
@@ -409,7 +413,8 @@ fn read_plane(groups: &Groups) -> Result<Option<ImagePlane>, CtImageError> {
     }))
 }
 
-fn directions(cosines: &[f64]) -> Option<[[f64; 3]; 2]> {
+/// Row and column of Image Orientation (Patient), as unit vectors.
+pub(super) fn directions(cosines: &[f64]) -> Option<[[f64; 3]; 2]> {
     let cosines: [f64; 6] = cosines.try_into().ok()?;
     let row: [f64; 3] = std::array::from_fn(|i| cosines[i]);
     let column: [f64; 3] = std::array::from_fn(|i| cosines[i + 3]);

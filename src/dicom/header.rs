@@ -1,13 +1,14 @@
 //! Finds an instance's UIDs in the bytes of its data set, with bounded effort.
 //!
-//! This is for bytes from a stranger: no value is read but the four UIDs, lengths are checked
-//! against what is there before anything is allocated, and sequences are stepped over with a
+//! This is for bytes from a stranger: no value is read but the four UIDs and some short ones that tell how
+//! much of a series is here ([`SeriesHints`]), lengths are checked against what is there before anything is allocated, and sequences are stepped over with a
 //! counter, never by recursion. [`crate::dicom::ct_image`] reads what a volume needs, later.
 
 use std::io::{self, BufReader, Cursor, ErrorKind, Read, Seek};
 
 use flate2::read::DeflateDecoder;
 
+use crate::dicom::series_hints::{self, HintsReader, SeriesHints};
 use crate::dicom::transfer_syntax::{Encoding, TransferSyntax};
 use crate::dicom::uid::{
     SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid,
@@ -60,7 +61,7 @@ impl Dispose for HeaderError {
 }
 
 /// Who an instance is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct InstanceIdentity {
     /// SOP Class UID (0008,0016).
     pub sop_class: SopClassUid,
@@ -70,6 +71,8 @@ pub struct InstanceIdentity {
     pub study: StudyInstanceUid,
     /// Series Instance UID (0020,000E).
     pub series: SeriesInstanceUid,
+    /// What it says about its series.
+    pub hints: SeriesHints,
 }
 
 const SOP_CLASS: Tag = (0x0008, 0x0016);
@@ -107,19 +110,26 @@ impl InstanceIdentity {
         let mut walk = ElementWalk::new(source, encoding)?;
         let mut found: [Option<String>; 4] = Default::default();
         const WANTED: [Tag; 4] = [SOP_CLASS, SOP_INSTANCE, STUDY, SERIES];
+        let mut hints = HintsReader::default();
         while let Some(head) = walk.next_head()? {
-            // Elements ascend (PS3.5 7.1): after the series there is nothing left to find.
+            // Elements ascend (PS3.5 7.1): what is left holds no UID.
             if head.tag > SERIES {
+                // An instance that is damaged there is taken all the same, and says nothing of its series.
+                if walk.hints_from(head, &mut hints).is_err() {
+                    hints = HintsReader::default();
+                }
                 break;
             }
             match WANTED.iter().position(|tag| *tag == head.tag) {
                 Some(index) => found[index] = Some(walk.text(head, UID_BYTES_MAX)?),
-                None => walk.skip(head)?,
+                None => walk.hint(head, &mut hints)?,
             }
         }
         let [sop_class, sop_instance, study, series] = found;
+        let sop_class = uid(sop_class, SOP_CLASS)?;
         Ok(Self {
-            sop_class: uid(sop_class, SOP_CLASS)?,
+            hints: hints.finish(&sop_class),
+            sop_class,
             sop_instance: uid(sop_instance, SOP_INSTANCE)?,
             study: uid(study, STUDY)?,
             series: uid(series, SERIES)?,
@@ -245,12 +255,42 @@ impl<R: Read + Seek> ElementWalk<R> {
         if head.length > bytes_max {
             return Err(HeaderError::NotUid(head.tag));
         }
+        let text =
+            String::from_utf8(self.bytes(head)?).map_err(|_| HeaderError::NotUid(head.tag))?;
+        Ok(text.trim_end_matches(['\0', ' ']).to_owned())
+    }
+
+    /// Reads a value whose length was found small.
+    fn bytes(&mut self, head: ElementHead) -> Result<Vec<u8>, HeaderError> {
         self.check(u64::from(head.length), head.tag)?;
         let mut value = vec![0; head.length as usize];
         self.source.read_exact(&mut value).map_err(HeaderError::Read)?;
         self.position += u64::from(head.length);
-        let text = String::from_utf8(value).map_err(|_| HeaderError::NotUid(head.tag))?;
-        Ok(text.trim_end_matches(['\0', ' ']).to_owned())
+        Ok(value)
+    }
+
+    /// The hints from an element on, up to the last of them.
+    fn hints_from(
+        &mut self,
+        first: ElementHead,
+        hints: &mut HintsReader,
+    ) -> Result<(), HeaderError> {
+        let mut head = Some(first);
+        while let Some(it) = head.filter(|it| it.tag <= series_hints::LAST) {
+            self.hint(it, hints)?;
+            head = self.next_head()?;
+        }
+        Ok(())
+    }
+
+    /// Takes a value that says something about the series, steps over any other.
+    fn hint(&mut self, head: ElementHead, hints: &mut HintsReader) -> Result<(), HeaderError> {
+        if head.length > series_hints::VALUE_BYTES_MAX || !HintsReader::wants(head.tag) {
+            return self.skip(head);
+        }
+        let value = self.bytes(head)?;
+        hints.take(head.tag, &value, self.encoding);
+        Ok(())
     }
 
     /// Steps over a value, whatever it holds.
@@ -357,6 +397,7 @@ mod tests {
             sop_instance: "1.5".parse().unwrap(),
             study: "1.6".parse().unwrap(),
             series: "1.7".parse().unwrap(),
+            hints: SeriesHints::default(),
         }
     }
 
@@ -402,6 +443,29 @@ mod tests {
             ];
             assert_eq!(read(&bytes.concat(), Encoding::EXPLICIT_LE).unwrap(), expected());
         }
+    }
+
+    #[test]
+    fn damage_behind_the_uids_costs_the_hints_and_no_more() {
+        let uids = [
+            implicit((8, 8), b"ORIGINAL\\PRIMARY\\LOCALIZER "),
+            implicit((8, 0x16), b"1.2.3.4\0"),
+            implicit((8, 0x18), b"1.5\0"),
+            implicit((0x20, 0x0D), b"1.6\0"),
+            implicit((0x20, 0x0E), b"1.7 "),
+        ]
+        .concat();
+        let check = |behind: &[u8], n: Option<u32>, is_localizer: bool| {
+            let found = read(&[&uids, behind].concat(), Encoding::IMPLICIT_LE).unwrap();
+            let hints = SeriesHints { n_series_related: n, is_localizer, ..Default::default() };
+            assert_eq!(found, InstanceIdentity { hints, ..expected() });
+        };
+        let related = implicit((0x20, 0x1209), b"12");
+        check(b"", None, true);
+        check(&related, Some(12), true);
+        check(&[&related[..], &implicit((0x7FE0, 0x10), b"ab")[..6]].concat(), None, false);
+        check(&related[..9], None, false);
+        check(&implicit((0x20, 0x1209), &[b'1'; 300]), None, true);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::dicom::series_hints::SeriesHints;
 use crate::dicom::uid::{
     AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, TransferSyntaxUid,
 };
 
 /// One received instance: on disk and synced. Holds no patient data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReceivedInstance {
     /// SOP Instance UID (0008,0018), the same in command and data set.
     pub sop_instance: SopInstanceUid,
@@ -27,4 +28,6 @@ pub struct ReceivedInstance {
     pub bytes: u64,
     /// When it was complete, milliseconds since 1970 UTC.
     pub received_unix_ms: i64,
+    /// What it says about its series. Not kept in the database.
+    pub hints: SeriesHints,
 }

@@ -1,7 +1,5 @@
 //! Modality Worklist (PS3.4 annex K) as values: what is asked, and what is answered. No socket.
 
-use std::io::Cursor;
-
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
@@ -10,7 +8,7 @@ use jiff::civil::{Date, DateTime};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::{items, put_text, sequence, text, texts};
-use super::dataset_scan::{ScanError, scan};
+use super::dataset_scan::{ScanError, scan_message};
 use super::uid::{AeTitle, StudyInstanceUid};
 use crate::error::{Dispose, Disposition};
 use crate::phi::Phi;
@@ -186,8 +184,9 @@ impl ScheduledProcedureStep {
             tags::REQUESTED_PROCEDURE_ID,
             tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE,
         ];
-        let scanned = scan(Cursor::new(identifier), identifier.len() as u64, WANTED)?;
-        let object = &scanned.object;
+        // The only syntax that is proposed.
+        let syntax = uids::IMPLICIT_VR_LITTLE_ENDIAN.parse().expect("a UID");
+        let object = &scan_message(identifier, &syntax, WANTED)?;
         let empty = InMemDicomObject::new_empty();
         // Each answer has one item (PS3.4 table K.6-1).
         let step = items(object, tags::SCHEDULED_PROCEDURE_STEP_SEQUENCE).first();

@@ -17,7 +17,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::eligibility;
-use super::spacing::{Line, check_gaps, fit_line, is_same_position};
+use super::spacing::{Line, check_gaps, fit_line, is_same_direction, is_same_position};
 use crate::dicom::ct_image::{CtImage, CtImageError, ImagePlane};
 use crate::dicom::ct_pixels::decode_pixels;
 use crate::dicom::uid::SopInstanceUid;
@@ -28,9 +28,6 @@ use crate::limits;
 use crate::reason::Reason;
 use crate::units::Hounsfield;
 
-/// Largest angle between directions that count as one, degrees. Three decimals of a cosine are
-/// 0.05 degrees; a gantry is set in steps of 0.5.
-const SAME_DIRECTION_DEGREES: f64 = 0.25;
 /// Largest relative difference of pixel spacings that count as one: their rounding.
 const SAME_SPACING_PART: f64 = 1e-3;
 /// A second group with at least this part of the largest one's images makes the choice a guess.
@@ -181,14 +178,12 @@ impl Slice {
     /// In what the two differ so much that they can't be of one volume.
     fn difference(&self, other: &Self) -> Option<SetAside> {
         let [a, b] = [&self.image.instance, &other.image.instance];
-        let same_direction =
-            |p: &[f64; 3], q: &[f64; 3]| dot(p, q) >= SAME_DIRECTION_DEGREES.to_radians().cos();
         let same_spacing = (0..2).all(|axis| {
             let [p, q] = [self, other].map(|slice| slice.plane.pixel_spacing_mm[axis]);
             (p - q).abs() <= SAME_SPACING_PART * p
         });
-        if !same_direction(&self.plane.row_direction, &other.plane.row_direction)
-            || !same_direction(&self.plane.column_direction, &other.plane.column_direction)
+        if !is_same_direction(&self.plane.row_direction, &other.plane.row_direction)
+            || !is_same_direction(&self.plane.column_direction, &other.plane.column_direction)
         {
             Some(SetAside::OtherOrientation)
         } else if [a.rows, a.columns] != [b.rows, b.columns] || !same_spacing {

@@ -1,8 +1,11 @@
 //! From instances to a volume: spool, series, eligibility, assembly.
 
+pub mod completeness;
 pub mod ct_volume;
 pub mod eligibility;
 pub mod scan;
 pub mod series;
+#[cfg(test)]
+mod series_tests;
 pub mod spacing;
 pub mod spool;

@@ -1,22 +1,24 @@
 //! Groups instances into series and says when a series has stopped growing.
 //!
 //! ```text
-//! (unknown) --instance--> open --nothing for `quiet`--> stable, taken out
-//!     ^                                                        |
-//!     +------------------- a late instance opens it again -----+
+//! (unknown) --instance--> open --complete, or plausible and nothing for `settle`--> stable, taken out
+//!     ^                     `----nothing for `quiet`-------------------------------->  |
+//!     +------------------------- a late instance opens it again -----------------------+
 //! ```
 //!
-//! Quiet time is the last resort of knowing that a series is complete; surer signs (the scanner's
-//! own list, counts, geometry) will shorten an open series' deadline in [`SeriesAssembler`].
+//! What is known of a series, and so how long it is waited for, is decided by
+//! [`completeness`](super::completeness); quiet time is the last resort.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
+use super::completeness::{CompleteBy, Evidence, KnownSeries, Verdict, judge};
+use crate::dicom::series_hints::SeriesHints;
 use crate::dicom::uid::{SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use crate::limits;
 
 /// One instance that is on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Arrival {
     /// Its series.
     pub series: SeriesInstanceUid,
@@ -24,9 +26,13 @@ pub struct Arrival {
     pub study: StudyInstanceUid,
     /// Itself; the same instance sent twice counts once.
     pub sop_instance: SopInstanceUid,
+    /// What it says about its series.
+    pub hints: SeriesHints,
+    /// The association that brought it.
+    pub association: u64,
 }
 
-/// A series to which nothing came for the quiet time.
+/// A series that has stopped growing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StableSeries {
     /// Its UID.
@@ -35,33 +41,50 @@ pub struct StableSeries {
     pub study: StudyInstanceUid,
     /// Instances that arrived since it was opened, each counted once.
     pub n_instances: usize,
-    /// Whether its sender released the association after the last of them. If not, the sender was
+    /// Whether its senders released their associations after the last of them. If not, one was
     /// cut off or is idle, and more may come.
     pub is_released: bool,
+    /// How that is known.
+    pub complete_by: CompleteBy,
+}
+
+/// How long a series is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// Silence after which it is stable whatever is known.
+    pub quiet: Duration,
+    /// Silence after which it is stable if it seems complete.
+    pub settle: Duration,
 }
 
 #[derive(Debug)]
 struct OpenSeries {
     study: StudyInstanceUid,
-    instances: BTreeSet<SopInstanceUid>,
+    /// With hints those that arrived since it was opened.
+    arrived: BTreeMap<SopInstanceUid, Option<SeriesHints>>,
+    known: KnownSeries,
     last_arrival: Duration,
-    is_released: bool,
+    /// Those that brought something and have not ended.
+    associations: BTreeSet<u64>,
+    /// Whether all have been released that ended since there was none; `None` where none has brought anything.
+    are_released: Option<bool>,
+    verdict: Verdict,
 }
 
 /// The open series. Time is what the caller says it is, on a clock that does not go back.
 #[derive(Debug)]
 pub struct SeriesAssembler {
-    quiet: Duration,
+    waits: Waits,
     open: HashMap<SeriesInstanceUid, OpenSeries>,
     /// Series that had to go before their time, for want of room.
     crowded_out: Vec<StableSeries>,
 }
 
 impl SeriesAssembler {
-    /// None open; a series is stable once nothing came for `quiet`.
+    /// None open.
     #[must_use]
-    pub fn new(quiet: Duration) -> Self {
-        Self { quiet, open: HashMap::new(), crowded_out: Vec::new() }
+    pub fn new(waits: Waits) -> Self {
+        Self { waits, open: HashMap::new(), crowded_out: Vec::new() }
     }
 
     /// Takes note of an instance at time `now`.
@@ -69,16 +92,50 @@ impl SeriesAssembler {
     /// Over [`limits::SERIES_OPEN_MAX`] series, the one that has been silent longest is stable from
     /// then on; over [`limits::SERIES_INSTANCES_MAX`] instances, further ones are not counted.
     pub fn arrive(&mut self, arrival: Arrival, now: Duration) {
-        let series = self.touch(arrival.series, arrival.study, now);
-        if series.instances.len() < limits::SERIES_INSTANCES_MAX {
-            series.instances.insert(arrival.sop_instance);
+        let Arrival { series, study, sop_instance, hints, association } = arrival;
+        // Requests for commitment do not say of which series an instance is; now it is known.
+        let others = self.open.iter_mut().filter(|(uid, _)| **uid != series);
+        for (_, open) in others {
+            if open.known.commitment.remove(&sop_instance) {
+                open.judge();
+            }
         }
+        let open = self.touch(series, study, now);
+        if open.associations.is_empty() {
+            open.are_released = Some(true);
+        }
+        open.associations.insert(association);
+        if open.arrived.len() < limits::SERIES_INSTANCES_MAX
+            && open.arrived.insert(sop_instance, Some(hints)).is_none()
+        {
+            open.known.has_new = true;
+        }
+        open.judge();
     }
 
     /// Opens a series that has instances already, say from before a restart. They count as arrived
     /// now, since nobody knows whether their sender goes on.
     pub fn reopen(&mut self, series: SeriesInstanceUid, study: StudyInstanceUid, now: Duration) {
         self.touch(series, study, now);
+    }
+
+    /// Whether it is open.
+    #[must_use]
+    pub fn is_open(&self, series: &SeriesInstanceUid) -> bool {
+        self.open.contains_key(series)
+    }
+
+    /// Tells what is recorded of a series, in place of what was told before. Nothing, if it is not open.
+    pub fn inform(&mut self, series: &SeriesInstanceUid, known: KnownSeries) {
+        let Some(open) = self.open.get_mut(series) else { return };
+        for sop_instance in &known.instances {
+            if open.arrived.len() < limits::SERIES_INSTANCES_MAX {
+                open.arrived.entry(sop_instance.clone()).or_default();
+            }
+        }
+        // Its names are among those that arrived.
+        open.known = KnownSeries { instances: BTreeSet::new(), ..known };
+        open.judge();
     }
 
     fn touch(
@@ -93,29 +150,37 @@ impl SeriesAssembler {
         }
         let open = self.open.entry(series).or_insert_with(|| OpenSeries {
             study,
-            instances: BTreeSet::new(),
+            arrived: BTreeMap::new(),
+            known: KnownSeries::default(),
             last_arrival: now,
-            is_released: false,
+            associations: BTreeSet::new(),
+            are_released: None,
+            verdict: Verdict::Unknown,
         });
         // An instance sent again moves the deadline too: its sender has not finished.
         open.last_arrival = now;
-        open.is_released = false;
         open
     }
 
-    /// Takes note that an association which brought instances of `series` was released.
-    pub fn association_released(&mut self, series: &SeriesInstanceUid) {
-        if let Some(open) = self.open.get_mut(series) {
-            open.is_released = true;
+    /// Takes note that an association ended, by its release or otherwise.
+    pub fn association_ended(&mut self, association: u64, is_released: bool) {
+        for open in self.open.values_mut() {
+            if open.associations.remove(&association) {
+                open.are_released = open.are_released.map(|so_far| so_far && is_released);
+                open.judge();
+            }
         }
     }
 
     /// Takes out every series that is stable at `now`, ordered by UID.
     pub fn take_stable(&mut self, now: Duration) -> Vec<StableSeries> {
         let mut stable = std::mem::take(&mut self.crowded_out);
-        let quiet = self.quiet;
-        let due = self.open.extract_if(|_, open| open.last_arrival + quiet <= now);
-        stable.extend(due.map(|(series, open)| open.close(series)));
+        let waits = self.waits;
+        let due = self.open.extract_if(|_, open| open.stable_at(waits).0 <= now);
+        stable.extend(due.map(|(series, open)| {
+            let complete_by = open.stable_at(waits).1;
+            open.close(series, complete_by)
+        }));
         stable.sort_by(|a, b| a.series.cmp(&b.series));
         stable
     }
@@ -126,13 +191,13 @@ impl SeriesAssembler {
         if !self.crowded_out.is_empty() {
             return Some(Duration::ZERO);
         }
-        self.open.values().map(|open| open.last_arrival + self.quiet).min()
+        self.open.values().map(|open| open.stable_at(self.waits).0).min()
     }
 
-    /// Instances that have arrived in the open series.
+    /// Instances that have arrived in the open series since these were opened.
     #[must_use]
     pub fn n_instances(&self) -> usize {
-        self.open.values().map(|open| open.instances.len()).sum()
+        self.open.values().map(OpenSeries::n_instances).sum()
     }
 
     /// Series that are open.
@@ -146,162 +211,40 @@ impl SeriesAssembler {
         if let Some(uid) = oldest.map(|(uid, _)| uid.clone())
             && let Some(open) = self.open.remove(&uid)
         {
-            self.crowded_out.push(open.close(uid));
+            self.crowded_out.push(open.close(uid, CompleteBy::Crowded));
         }
     }
 }
 
 impl OpenSeries {
-    fn close(self, series: SeriesInstanceUid) -> StableSeries {
-        let n_instances = self.instances.len();
-        StableSeries { series, study: self.study, n_instances, is_released: self.is_released }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const QUIET: Duration = Duration::from_secs(20);
-
-    fn arrival(series: u32, instance: u32) -> Arrival {
-        Arrival {
-            series: format!("1.{series}").parse().unwrap(),
-            study: "1.9".parse().unwrap(),
-            sop_instance: format!("1.{series}.{instance}").parse().unwrap(),
-        }
+    fn judge(&mut self) {
+        let is_released = self.is_released();
+        let evidence = Evidence { arrived: &self.arrived, known: &self.known, is_released };
+        self.verdict = judge(&evidence);
     }
 
-    #[test]
-    fn a_series_is_stable_after_quiet_and_opens_again() {
-        let mut assembler = SeriesAssembler::new(QUIET);
-        let at = Duration::from_secs;
-        let mut check = |arrivals: &[(u64, u32)], now: u64, expected: &[usize]| {
-            for (seconds, instance) in arrivals {
-                assembler.arrive(arrival(1, *instance), at(*seconds));
+    fn is_released(&self) -> bool {
+        self.associations.is_empty() && self.are_released == Some(true)
+    }
+
+    /// When it is stable if nothing more comes, and by what.
+    fn stable_at(&self, waits: Waits) -> (Duration, CompleteBy) {
+        let quiet = (self.last_arrival + waits.quiet, CompleteBy::Quiet);
+        match self.verdict {
+            Verdict::Complete(by) => (self.last_arrival, by),
+            Verdict::Plausible(by) if waits.settle <= waits.quiet => {
+                (self.last_arrival + waits.settle, by)
             }
-            let stable = assembler.take_stable(at(now));
-            assert_eq!(stable.iter().map(|s| s.n_instances).collect::<Vec<_>>(), expected);
-        };
-        check(&[(0, 1), (5, 2), (10, 2)], 29, &[]);
-        check(&[], 30, &[2]);
-        check(&[], 100, &[]);
-        // A late instance opens it again, alone.
-        check(&[(100, 3)], 120, &[1]);
-    }
-
-    #[test]
-    fn a_reopened_series_waits_for_its_quiet_time() {
-        let mut assembler = SeriesAssembler::new(QUIET);
-        let start = Duration::from_secs(7);
-        assembler.reopen("1.1".parse().unwrap(), "1.9".parse().unwrap(), start);
-        assert!(assembler.take_stable(start + QUIET / 2).is_empty());
-        assert_eq!(assembler.take_stable(start + QUIET).len(), 1);
-    }
-
-    #[test]
-    fn a_release_counts_until_the_next_instance() {
-        let check = |events: &[Option<u32>], expected: bool| {
-            let mut assembler = SeriesAssembler::new(QUIET);
-            for event in events {
-                match event {
-                    Some(instance) => assembler.arrive(arrival(1, *instance), Duration::ZERO),
-                    None => assembler.association_released(&"1.1".parse().unwrap()),
-                }
-            }
-            assert_eq!(assembler.take_stable(QUIET)[0].is_released, expected);
-        };
-        check(&[Some(1)], false);
-        check(&[Some(1), Some(2), None], true);
-        check(&[Some(1), None, Some(2)], false);
-    }
-
-    #[test]
-    fn too_many_series_make_the_oldest_stable() {
-        let mut assembler = SeriesAssembler::new(QUIET);
-        let n_series = u32::try_from(limits::SERIES_OPEN_MAX).unwrap() + 1;
-        for series in 0..n_series {
-            assembler.arrive(arrival(series, 0), Duration::from_millis(u64::from(series)));
-        }
-        assert_eq!(assembler.n_open(), limits::SERIES_OPEN_MAX);
-        assert_eq!(assembler.next_deadline(), Some(Duration::ZERO));
-        let stable = assembler.take_stable(Duration::from_secs(1));
-        assert_eq!(stable.len(), 1);
-        assert_eq!(stable[0].series.as_str(), "1.0");
-    }
-
-    #[derive(Debug, Clone)]
-    enum Op {
-        Arrive { series: u32, instance: u32 },
-        Wait { seconds: u64 },
-        TakeStable,
-    }
-
-    fn op() -> impl Strategy<Value = Op> {
-        prop_oneof![
-            (0..4_u32, 0..5_u32).prop_map(|(series, instance)| Op::Arrive { series, instance }),
-            (0..30_u64).prop_map(|seconds| Op::Wait { seconds }),
-            Just(Op::TakeStable),
-        ]
-    }
-
-    /// The same, the slow and obvious way: the list of all arrivals since each series was taken.
-    #[derive(Default)]
-    struct Model {
-        arrivals: Vec<(u32, u32, u64)>,
-    }
-
-    impl Model {
-        fn take_stable(&mut self, now: u64) -> Vec<(String, usize)> {
-            let mut taken = Vec::new();
-            for series in 0..4 {
-                let of_series = self.arrivals.iter().filter(|(s, ..)| *s == series);
-                let last = of_series.clone().map(|(.., seconds)| *seconds).max();
-                if last.is_some_and(|last| last + QUIET.as_secs() <= now) {
-                    let instances: BTreeSet<_> = of_series.map(|(_, i, _)| *i).collect();
-                    taken.push((format!("1.{series}"), instances.len()));
-                    self.arrivals.retain(|(s, ..)| *s != series);
-                }
-            }
-            taken
-        }
-
-        fn next_deadline(&self) -> Option<Duration> {
-            let last = |series| {
-                let of_series = self.arrivals.iter().filter(move |(s, ..)| *s == series);
-                of_series.map(|(.., seconds)| *seconds).max()
-            };
-            let deadline = (0..4).filter_map(last).min()? + QUIET.as_secs();
-            Some(Duration::from_secs(deadline))
+            Verdict::Plausible(_) | Verdict::Unknown => quiet,
         }
     }
 
-    proptest! {
-        #[test]
-        fn it_behaves_like_its_model(ops in prop::collection::vec(op(), 0..100)) {
-            let mut assembler = SeriesAssembler::new(QUIET);
-            let mut model = Model::default();
-            let mut now = 0;
-            for op in ops {
-                match op {
-                    Op::Arrive { series, instance } => {
-                        assembler.arrive(arrival(series, instance), Duration::from_secs(now));
-                        model.arrivals.push((series, instance, now));
-                    }
-                    Op::Wait { seconds } => now += seconds,
-                    Op::TakeStable => {
-                        let stable = assembler.take_stable(Duration::from_secs(now));
-                        let stable: Vec<_> = stable
-                            .into_iter()
-                            .map(|s| (s.series.to_string(), s.n_instances))
-                            .collect();
-                        prop_assert_eq!(stable, model.take_stable(now));
-                    }
-                }
-                prop_assert_eq!(assembler.next_deadline(), model.next_deadline());
-            }
-        }
+    fn n_instances(&self) -> usize {
+        self.arrived.values().filter(|hints| hints.is_some()).count()
+    }
+
+    fn close(self, series: SeriesInstanceUid, complete_by: CompleteBy) -> StableSeries {
+        let (n_instances, is_released) = (self.n_instances(), self.is_released());
+        StableSeries { series, study: self.study, n_instances, is_released, complete_by }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether positions along a line are evenly spaced, and if not, in what way. Pure.
 
-use crate::imaging::geometry::norm;
+use crate::imaging::geometry::{dot, norm};
 use crate::reason::Reason;
 
 /// Smallest deviation that counts, mm: some scanners round positions to 0.1 mm.
@@ -10,6 +10,10 @@ const DEVIATION_PART: f64 = 0.02;
 /// Distance below which two positions are one, mm. The thinnest CT slices are 0.2 mm apart.
 const SAME_POSITION_MM: f64 = 0.05;
 
+/// Largest angle between directions that count as one, degrees. Three decimals of a cosine are
+/// 0.05 degrees; a gantry is set in steps of 0.5.
+const SAME_DIRECTION_DEGREES: f64 = 0.25;
+
 /// First position and step of the straight line through evenly spaced positions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
@@ -17,6 +21,12 @@ pub struct Line {
     pub origin: [f64; 3],
     /// From each slice to the next. It need not be along the normal: a tilted gantry shears.
     pub step: [f64; 3],
+}
+
+/// Whether two unit vectors point the same way.
+#[must_use]
+pub fn is_same_direction(a: &[f64; 3], b: &[f64; 3]) -> bool {
+    dot(a, b) >= SAME_DIRECTION_DEGREES.to_radians().cos()
 }
 
 /// Whether two places along the normal are the same slice's, mm.

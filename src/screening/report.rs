@@ -42,6 +42,8 @@ impl Decision {
 pub enum Warning {
     /// Pixels were compressed with loss, which no figure of the networks was measured on.
     LossyCompression,
+    /// A sender had named instances of the series that did not come.
+    InstancesMissing,
 }
 
 impl Warning {
@@ -51,6 +53,9 @@ impl Warning {
         match self {
             Self::LossyCompression => {
                 "The images were compressed with loss; how well such are screened was not measured."
+            }
+            Self::InstancesMissing => {
+                "The scanner named images of this series that did not come; the answer is about the others."
             }
         }
     }

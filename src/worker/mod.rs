@@ -28,6 +28,7 @@ use crate::error::Chain;
 use crate::limits::WORKER_WAIT;
 use crate::phi::Phi;
 use crate::reason::Reason;
+use crate::screening::report::Warning;
 use crate::screening::{Decision, Screener, ScreeningReport};
 use crate::status::{LastResult, Outcome, Stage};
 use crate::status_writer::StatusWriter;
@@ -136,7 +137,10 @@ impl Worker {
         (SeriesIdentity { study, series, accession_number }, images, unusable)
     }
 
-    fn commit(&self, job: &Job, end: JobEnd, report: ScreeningReport) -> Result<(), DbError> {
+    fn commit(&self, job: &Job, end: JobEnd, mut report: ScreeningReport) -> Result<(), DbError> {
+        if job.n_missing > 0 {
+            report.warnings.push(Warning::InstancesMissing);
+        }
         let now = self.clock.unix_ms();
         let outcome = outcome(&report);
         tracing::info!(

@@ -1,5 +1,6 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
+mod complete;
 mod contract;
 mod kill;
 mod orders;
@@ -291,7 +292,7 @@ fn check_config_prints_every_setting() {
     assert_eq!(settings["data_dir"].as_str(), site.data_dir().to_str());
     let dicom = ["ae_title", "listen", "calling_ae_titles", "associations_max", "idle_timeout_s"];
     check("dicom", &dicom);
-    check("series", &["quiet_s"]);
+    check("series", &["quiet_s", "settle_s"]);
     check("display", &["backend", "path"]);
     assert_eq!(settings["destination"][0]["name"].as_str(), Some("ward"));
     assert_eq!(settings["destination"][0]["on"].as_array().unwrap().len(), 3);

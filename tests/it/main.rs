@@ -17,6 +17,7 @@ mod labels;
 mod onnx;
 mod onnxruntime;
 mod outbox;
+mod peers;
 mod pictures;
 mod real_ct;
 mod results;

@@ -13,6 +13,8 @@ use parotidd::db::results::{self, Committed, JobEnd};
 use parotidd::db::{self, Db, instances};
 use parotidd::delivery::{Destination, Outbox, Waker, routing};
 use parotidd::dicom::received::ReceivedInstance;
+use parotidd::dicom::series_hints::SeriesHints;
+use parotidd::intake::completeness::CompleteBy;
 use parotidd::limits::RETRY_WAIT_MAX;
 use parotidd::screening::report::ScreeningReport;
 use tokio::sync::oneshot;
@@ -141,7 +143,12 @@ impl Appliance {
     /// Records an instance of the series and takes the series for stable.
     async fn receive(&self, n: u32) -> Enqueued {
         self.db.call(instances::record(instance(n))).await.unwrap();
-        let job = jobs::enqueue("1.2.1".parse().unwrap(), "m".into(), self.clock.unix_ms());
+        let job = jobs::enqueue(
+            "1.2.1".parse().unwrap(),
+            "m".into(),
+            CompleteBy::Quiet,
+            self.clock.unix_ms(),
+        );
         self.db.call(job).await.unwrap()
     }
 
@@ -196,6 +203,7 @@ fn instance(n: u32) -> ReceivedInstance {
         path: format!("spool/{n}.dcm").into(),
         bytes: 526_000,
         received_unix_ms: i64::from(n),
+        hints: SeriesHints::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The storage SCP and SCU over real sockets: with each other, with DCMTK, and with peers that
 //! misbehave byte by byte.
 
+mod procedure_step;
 mod support;
 
 use std::io::Read;
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use self::support::*;
+use crate::peers::pynetdicom;
 use crate::transfer_syntaxes::write_slice;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,8 +195,8 @@ async fn nothing_is_a_success_that_was_not_recorded() {
 async fn other_services_are_declined() {
     let server = Server::start().await;
     let mut peer = RawPeer::associated(&server).await;
-    // C-FIND, C-MOVE, C-GET, N-CREATE on a storage context, each with an identifier behind it.
-    for (message_id, field) in [(1, 0x0020_u16), (2, 0x0021), (3, 0x0010), (4, 0x0140)] {
+    // C-FIND, C-MOVE, C-GET, N-DELETE on a storage context, each with an identifier behind it.
+    for (message_id, field) in [(1, 0x0020_u16), (2, 0x0021), (3, 0x0010), (4, 0x0150)] {
         let mut command = store_command(message_id, "1.2.3");
         let at = command.windows(4).position(|window| window == [0, 0, 0, 1]).unwrap();
         command[at + 8..at + 10].copy_from_slice(&field.to_le_bytes());
@@ -381,29 +383,15 @@ async fn dcmtk_sends_compressed_images_and_they_stay_as_sent() {
     server.expect_alive().await;
 }
 
-/// Runs a script of `tests/peers`; `None` where pynetdicom is not installed.
-async fn pynetdicom(script: &'static str, arguments: Vec<String>) -> Option<serde_json::Value> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = root.join("target/peers-venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: pynetdicom is not installed (`make peers` does that)");
-        return None;
-    }
-    let script = root.join("tests/peers").join(script);
-    let run = move || Command::new(python).arg(script).args(arguments).output().unwrap();
-    let output = tokio::task::spawn_blocking(run).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
     let files = ["1.2.3.1", "1.2.3.2"].map(|uid| write_file(folder.path(), uid, 5_000));
     let files = files.map(|path| path.to_str().unwrap().to_owned());
-    let arguments = [server.address.port().to_string()].into_iter().chain(files).collect();
-    let Some(heard) = pynetdicom("storage_commitment.py", arguments).await else { return };
+    let arguments: Vec<_> = [server.address.port().to_string()].into_iter().chain(files).collect();
+    let run = move || pynetdicom("storage_commitment.py", &arguments);
+    let Some(heard) = tokio::task::spawn_blocking(run).await.unwrap() else { return };
     let expected = serde_json::json!({
         "stored": [0, 0],
         "action": 0,
@@ -414,6 +402,8 @@ async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
         "still_open": true,
     });
     assert_eq!(heard, expected);
+    let commitments = server.records.commitments.lock().unwrap().clone();
+    assert_eq!((commitments.len(), commitments[0].references.len()), (1, 3));
     server.expect_alive().await;
 }
 
@@ -463,7 +453,7 @@ async fn a_commitment_that_makes_no_sense_is_answered_and_the_association_goes_o
     }
     // One that is too long is no longer a matter of statuses.
     peer.send_command(COMMITMENT, &action(9, 1, known)).await;
-    for _ in 0..=limits::COMMITMENT_BYTES_MAX / 100_000 {
+    for _ in 0..=limits::MESSAGE_BYTES_MAX / 100_000 {
         peer.send_data(COMMITMENT, false, &[0; 100_000]).await;
     }
     peer.expect_abort().await;

@@ -1,7 +1,7 @@
-"""A scanner that stores and then wants to be sure: `python storage_commitment.py PORT FILE...`.
+"""A scanner that stores and then wants to be sure: `python storage_commitment.py PORT [--only-sent] FILE...`.
 
-Sends the files, asks for storage commitment of each of them and of one instance that was never
-sent, and waits for the report on the same association. Prints what it heard as JSON: statuses of
+Sends the files, asks for storage commitment of each of them and (without --only-sent) of one instance that
+was never sent, and waits for the report on the same association. Prints what it heard as JSON: statuses of
 C-STORE and N-ACTION, event type, instances that are committed and those that are not, with reasons.
 """
 
@@ -34,6 +34,10 @@ def reference(sop_instance: str) -> Dataset:
 def main() -> None:
     """The command."""
     port, *paths = sys.argv[1:]
+    never_sent = [NEVER_SENT]
+    if paths[0] == "--only-sent":
+        never_sent = []
+        del paths[0]
     heard: dict = {}
     reported = threading.Event()
 
@@ -49,7 +53,7 @@ def main() -> None:
         return 0x0000, None
 
     ae = AE("CT1")
-    ae.add_requested_context(CTImageStorage, ImplicitVRLittleEndian)
+    ae.add_requested_context(CTImageStorage, [ImplicitVRLittleEndian])
     ae.add_requested_context(StorageCommitmentPushModel, ImplicitVRLittleEndian)
     handlers = [(evt.EVT_N_EVENT_REPORT, on_report)]
     association = ae.associate("127.0.0.1", int(port), ae_title="PAROTIDD", evt_handlers=handlers)
@@ -59,7 +63,7 @@ def main() -> None:
     request = Dataset()
     request.TransactionUID = "2.25.7"
     uids = [image.SOPInstanceUID for image in images]
-    request.ReferencedSOPSequence = [reference(uid) for uid in [*uids, NEVER_SENT]]
+    request.ReferencedSOPSequence = [reference(uid) for uid in [*uids, *never_sent]]
     status, _ = association.send_n_action(
         request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
     )

@@ -109,6 +109,9 @@ def on_find(event: evt.Event):
                 yield 0xFE00, None
                 return
             number += 1
+            if number > 2000:
+                # pynetdicom looks for the cancel when it finds the time.
+                time.sleep(0.001)
             yield (0xFF00 if number % 2 else 0xFF01), entry(number)
     elif mode == "garbage":
         yield 0xFF00, entry(1)

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 use super::incoming::Incoming;
 use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
-use super::{AssociationEnd, InstanceSink, Stop, StoreScp};
-use crate::dicom::dimse::{self, ActionRequest, Command, StoreRequest, StoreStatus};
+use super::{AssociationEnd, Sink, Stop, StoreScp};
+use crate::dicom::dimse::{self, ActionRequest, ChangeRequest, Command, StoreRequest, StoreStatus};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::SeriesInstanceUid;
@@ -39,10 +39,10 @@ pub(super) enum Message {
         request: StoreRequest,
         incoming: Box<Incoming>,
     },
-    /// What an N-ACTION asks is arriving.
-    Action {
+    /// The data set of a normalized service is arriving.
+    Normalized {
         context: u8,
-        request: ActionRequest,
+        service: Service,
         bytes: Vec<u8>,
     },
     /// A data set that nobody wants; the response is ready.
@@ -50,6 +50,14 @@ pub(super) enum Message {
         context: u8,
         response: Vec<u8>,
     },
+}
+
+/// A request of a normalized service whose command set was taken.
+#[derive(Debug)]
+pub(super) enum Service {
+    Action(ActionRequest),
+    Create(ChangeRequest),
+    Set(ChangeRequest),
 }
 
 /// What a finished association leaves behind.
@@ -62,6 +70,8 @@ pub(super) struct Summary {
 pub(super) struct Association<'a, T, S> {
     pub(super) pdus: &'a mut PduStream<T>,
     pub(super) scp: &'a StoreScp<S>,
+    /// As its events name it.
+    pub(super) number: u64,
     pub(super) agreement: Agreement,
     pub(super) message: Message,
     summary: Summary,
@@ -72,15 +82,16 @@ pub(super) struct Association<'a, T, S> {
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, S> {
+impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
     pub(super) fn new(
         pdus: &'a mut PduStream<T>,
         scp: &'a StoreScp<S>,
+        number: u64,
         agreement: Agreement,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (message, summary) = (Message::Idle, Summary::default());
-        Self { pdus, scp, agreement, message, summary, n_reports: 0, permit: Some(permit) }
+        Self { pdus, scp, number, agreement, message, summary, n_reports: 0, permit: Some(permit) }
     }
 
     /// Accepts it and serves it until it ends. On an error the caller aborts, else it lingers.
@@ -148,15 +159,17 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 self.message = Message::Store { context, request, incoming };
                 Ok(())
             }
-            (Message::Action { context, request, mut bytes }, false) if context == pdv.context => {
-                if bytes.len() + pdv.data.len() > limits::COMMITMENT_BYTES_MAX {
-                    return Err(UpperLayerError::invalid("data set of an N-ACTION too long"));
+            (Message::Normalized { context, service, mut bytes }, false)
+                if context == pdv.context =>
+            {
+                if bytes.len() + pdv.data.len() > limits::MESSAGE_BYTES_MAX {
+                    return Err(UpperLayerError::invalid("data set of a message too long"));
                 }
                 bytes.extend_from_slice(pdv.data);
                 if pdv.is_last {
-                    return self.commit_storage(context, &request, &bytes).await;
+                    return self.perform(context, service, &bytes).await;
                 }
-                self.message = Message::Action { context, request, bytes };
+                self.message = Message::Normalized { context, service, bytes };
                 Ok(())
             }
             (Message::Discard { context, response }, false) if context == pdv.context => {
@@ -205,6 +218,8 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 self.answer(context, has_data_set, response).await
             }
             Command::Action(request) => self.begin_action(context, request).await,
+            Command::Create(request) => self.begin_create(context, request).await,
+            Command::Set(request) => self.begin_set(context, request).await,
             // Nothing of ours runs long enough to be cancelled.
             Command::Cancel => Ok(()),
             Command::Response(response) if response.is_of_event_report() && self.n_reports > 0 => {
@@ -214,6 +229,19 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
                 Ok(())
             }
             Command::Response(_) => Err(UpperLayerError::unexpected("response to no request")),
+        }
+    }
+
+    async fn perform(
+        &mut self,
+        context: u8,
+        service: Service,
+        data_set: &[u8],
+    ) -> Result<(), UpperLayerError> {
+        match service {
+            Service::Action(request) => self.commit_storage(context, &request, data_set).await,
+            Service::Create(request) => self.create_step(context, &request, data_set).await,
+            Service::Set(request) => self.set_step(context, &request, data_set).await,
         }
     }
 
@@ -307,7 +335,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'a, T, 
     }
 
     async fn record(&self, instance: ReceivedInstance) -> StoreStatus {
-        match timeout(limits::RECORD_STALL, self.scp.sink.committed(instance)).await {
+        match timeout(limits::RECORD_STALL, self.scp.sink.committed(self.number, instance)).await {
             Ok(Ok(())) => StoreStatus::Success,
             Ok(Err(error)) => {
                 tracing::warn!(error = %Chain(&error), "instance not recorded");

@@ -85,6 +85,7 @@ impl Incoming {
             path,
             bytes,
             received_unix_ms: clock.unix_ms(),
+            hints: identity.hints,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Storage SCP: takes CT instances from scanners and PACS, promises to keep them, and answers C-ECHO.
+//! Storage SCP: takes CT instances from scanners and PACS, promises to keep them, hears of procedure steps, and
+//! answers C-ECHO.
 //!
 //! ```text
 //! listener --> connection --A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
@@ -14,7 +15,9 @@
 mod association;
 mod incoming;
 mod negotiation;
+mod procedure_step;
 mod request;
+mod sink;
 mod storage_commitment;
 
 use std::collections::VecDeque;
@@ -34,11 +37,11 @@ use self::association::Association;
 use self::negotiation::{Agreement, negotiate};
 pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
+pub use self::sink::{InstanceSink, ListSink, Sink, SinkError};
 use crate::clock::Clock;
-use crate::dicom::received::ReceivedInstance;
-use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
+use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
-use crate::error::{Chain, Dispose, Disposition};
+use crate::error::Chain;
 use crate::intake::spool::Spool;
 use crate::limits;
 
@@ -57,39 +60,6 @@ pub struct ScpOptions {
     pub idle_timeout: Duration,
     /// For the time of reception.
     pub clock: Arc<dyn Clock>,
-}
-
-/// Records what was received, before the sender hears of success.
-pub trait InstanceSink: Send + Sync + 'static {
-    /// Takes an instance that is durable in the spool: with `Ok` the sink promises to record it, now or
-    /// after a restart, from the file. An instance that is known already is no error.
-    fn committed(
-        &self,
-        instance: ReceivedInstance,
-    ) -> impl Future<Output = Result<(), SinkError>> + Send;
-
-    /// The SOP class of each of these that is recorded, so that its sender may forget it.
-    fn stored(
-        &self,
-        instances: Vec<SopInstanceUid>,
-    ) -> impl Future<Output = Result<Vec<Option<SopClassUid>>, SinkError>> + Send;
-}
-
-/// The sink did not record an instance, or could not look for some. `Reject` removes it, anything else
-/// leaves it in the spool.
-#[derive(Debug, thiserror::Error)]
-#[error("could not record the instance")]
-pub struct SinkError {
-    /// What to answer.
-    pub disposition: Disposition,
-    /// Why.
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
-impl Dispose for SinkError {
-    fn disposition(&self) -> Disposition {
-        self.disposition
-    }
 }
 
 /// How an association ended.
@@ -158,7 +128,7 @@ pub struct StoreScp<S> {
     n_associations: AtomicU64,
 }
 
-impl<S: InstanceSink> StoreScp<S> {
+impl<S: Sink> StoreScp<S> {
     /// A service that writes to `spool` and records to `sink`. Whoever is not interested in events
     /// drops their receiver.
     #[must_use]
@@ -340,7 +310,7 @@ impl<S: InstanceSink> StoreScp<S> {
         let calling_ae = agreement.calling_ae.clone();
         tracing::debug!(association, %peer, %calling_ae, "association opened");
         self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
-        let mut served = Association::new(pdus, self, agreement, permit);
+        let mut served = Association::new(pdus, self, association, agreement, permit);
         let outcome = served.run(&mut stopping).await;
         // This drops the permit and an instance that is not complete.
         let association::Summary { n_instances, series } = served.end();
@@ -351,6 +321,11 @@ impl<S: InstanceSink> StoreScp<S> {
                 AssociationEnd::Failed
             }
         };
+        // Whoever hears of the end has heard of what it brought.
+        let settled = timeout(limits::RECORD_STALL, self.sink.settled()).await;
+        if !matches!(settled, Ok(Ok(()))) {
+            tracing::warn!(association, "instances not recorded at the end of their association");
+        }
         tracing::debug!(association, ?end, n_instances, "association closed");
         let series = series.into_iter().collect();
         self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;

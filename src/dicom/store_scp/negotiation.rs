@@ -11,11 +11,12 @@ use dicom_ul::pdu::{
 };
 
 use super::request::AssociateRequest;
+use crate::dicom::mpps;
 use crate::dicom::transfer_syntax::{PixelCoding, TRANSFER_SYNTAXES, TransferSyntax};
 use crate::dicom::uid::{AeTitle, TransferSyntaxUid};
 use crate::dicom::upper_layer::our_user_variables;
 
-/// Kinds of object that are taken, beside Verification and Storage Commitment.
+/// Kinds of object that are taken, beside Verification, Storage Commitment and Performed Procedure Steps.
 pub const STORAGE_SOP_CLASSES: [&str; 3] = [
     uids::CT_IMAGE_STORAGE,
     uids::ENHANCED_CT_IMAGE_STORAGE,
@@ -157,7 +158,7 @@ fn accepted(
 fn answer_context(proposed: &PresentationContextProposed) -> PresentationContextResult {
     let is_storage = STORAGE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
     let is_ours = is_storage
-        || [uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL]
+        || [uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL, mpps::SOP_CLASS]
             .contains(&proposed.abstract_syntax.as_str());
     // Messages without pixels have nothing to compress.
     let is_plain =
@@ -238,6 +239,26 @@ mod tests {
             syntaxes,
             [(1, uids::EXPLICIT_VR_LITTLE_ENDIAN), (7, uids::IMPLICIT_VR_LITTLE_ENDIAN)]
         );
+    }
+
+    #[test]
+    fn messages_are_taken_as_they_are_and_never_compressed() {
+        let syntaxes = [uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, uids::JPEGLS_LOSSLESS];
+        for class in [uids::STORAGE_COMMITMENT_PUSH_MODEL, mpps::SOP_CLASS] {
+            let propose = |request: &mut AssociateRequest, more: &[&str]| {
+                request.contexts[0].abstract_syntax = class.to_owned();
+                let all = syntaxes.iter().chain(more);
+                request.contexts[0].transfer_syntaxes = all.map(|it| (*it).to_owned()).collect();
+            };
+            let plain = [uids::IMPLICIT_VR_LITTLE_ENDIAN];
+            let agreed = answer(|request| propose(request, &plain)).unwrap();
+            assert_eq!(agreed.contexts[0].transfer_syntax.as_str(), plain[0]);
+            let refused = answer(|request| propose(request, &[])).unwrap();
+            assert_eq!(
+                refused.accept.presentation_contexts[0].reason,
+                PresentationContextResultReason::TransferSyntaxesNotSupported
+            );
+        }
     }
 
     #[test]

@@ -4,16 +4,16 @@ use dicom_dictionary_std::uids;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-use super::InstanceSink;
-use super::association::{Association, Message};
+use super::Sink;
+use super::association::{Association, Message, Service};
 use crate::dicom::commitment::{self, CommitmentRequest, Failure};
-use crate::dicom::dimse::{self, ActionRequest, ActionStatus};
+use crate::dicom::dimse::{self, ActionRequest, ServiceStatus};
 use crate::dicom::uid::SopClassUid;
 use crate::dicom::upper_layer::{self, UpperLayerError};
 use crate::error::Chain;
 use crate::limits;
 
-impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'_, T, S> {
     /// Takes a request for storage commitment, and answers any other.
     pub(super) async fn begin_action(
         &mut self,
@@ -25,13 +25,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
             || request.sop_class != uids::STORAGE_COMMITMENT_PUSH_MODEL
             || request.sop_instance != commitment::WELL_KNOWN_INSTANCE
         {
-            ActionStatus::NoSuchSopInstance
+            ServiceStatus::NoSuchSopInstance
         } else if request.action_type != commitment::REQUEST_STORAGE_COMMITMENT {
-            ActionStatus::NoSuchAction
+            ServiceStatus::NoSuchAction
         } else if !request.has_data_set {
-            ActionStatus::InvalidArgument
+            ServiceStatus::InvalidArgument
         } else {
-            self.message = Message::Action { context, request, bytes: Vec::new() };
+            let service = Service::Action(request);
+            self.message = Message::Normalized { context, service, bytes: Vec::new() };
             return Ok(());
         };
         tracing::warn!(?refusal, "N-ACTION refused by its command set");
@@ -47,28 +48,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         request: &ActionRequest,
         data_set: &[u8],
     ) -> Result<(), UpperLayerError> {
-        let wanted = match CommitmentRequest::parse(data_set) {
+        let syntax = self.syntax(context)?.clone();
+        let wanted = match CommitmentRequest::parse(data_set, &syntax) {
             Ok(wanted) => wanted,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "storage commitment refused");
-                let response = dimse::action_response(request, ActionStatus::InvalidArgument);
+                let response = dimse::action_response(request, ServiceStatus::InvalidArgument);
                 return self.respond(context, &response).await;
             }
         };
         let found = self.look_for(&wanted).await;
-        let syntax = self.context(context).map(|it| it.transfer_syntax.clone());
-        let report = syntax.and_then(|syntax| match wanted.report(&found, &syntax) {
-            Ok(report) => Some(report),
+        self.remember(&wanted).await;
+        let report = match wanted.report(&found, &syntax) {
+            Ok(report) => report,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "no report of a storage commitment");
-                None
+                let response = dimse::action_response(request, ServiceStatus::ProcessingFailure);
+                return self.respond(context, &response).await;
             }
-        });
-        let Some(report) = report else {
-            let response = dimse::action_response(request, ActionStatus::ProcessingFailure);
-            return self.respond(context, &response).await;
         };
-        self.respond(context, &dimse::action_response(request, ActionStatus::Success)).await?;
+        self.respond(context, &dimse::action_response(request, ServiceStatus::Success)).await?;
         self.n_reports = self.n_reports.wrapping_add(1).max(1);
         let command = dimse::event_report_request(
             self.n_reports,
@@ -80,6 +79,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: InstanceSink> Association<'_, T, S> {
         let mut pdus = upper_layer::command_pdus(context, &command, longest);
         pdus.extend(upper_layer::data_set_pdus(context, &report.data_set, longest));
         self.pdus.write_bytes(&pdus, self.scp.options.idle_timeout).await
+    }
+
+    /// The request names what belongs together. That is a hint: what is committed does not depend on it.
+    async fn remember(&self, wanted: &CommitmentRequest) {
+        let calling_ae = self.agreement.calling_ae.clone();
+        let recorded = self.scp.sink.commitment_requested(calling_ae, wanted.clone());
+        match timeout(limits::RECORD_STALL, recorded).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %Chain(&error), "storage commitment not recorded");
+            }
+            Err(_) => tracing::warn!("storage commitment not recorded in time"),
+        }
     }
 
     /// What is stored of each reference.

@@ -229,6 +229,7 @@ impl Spool {
             path: relative.to_owned(),
             bytes: about.len(),
             received_unix_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+            hints: identity.hints,
         })
     }
 

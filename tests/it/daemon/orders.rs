@@ -99,7 +99,7 @@ fn two_orders_that_fit_are_none_and_are_shown() {
     let Some(ris) = Ris::start(&[]) else { return };
     let ward = Ward::open();
     // Time for the query that the study's arrival asks for.
-    let settings = SETTINGS.replace("quiet_s = 1\n", "quiet_s = 12\n");
+    let settings = SETTINGS.replace("quiet_s = 1\n", "quiet_s = 12\nsettle_s = 12\n");
     let settings = format!("{settings}{}{}", ris.settings(), Ward::destination(&ward.url));
     let site = Site::new(&settings);
     let mut daemon = site.start();

@@ -1,5 +1,6 @@
 //! A real server, the files to send it, and a peer that says exactly what it is told to.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,14 +12,17 @@ use dicom_ul::pdu::{
     PresentationContextResultReason, UserVariableItem, read_pdu, write_pdu,
 };
 use parotidd::clock::ManualClock;
+use parotidd::dicom::commitment::CommitmentRequest;
 use parotidd::dicom::dimse::{self, Response, StoreStatus};
+use parotidd::dicom::mpps::{StepChange, StepOutcome, StepStatus};
 use parotidd::dicom::part10::FileMeta;
 use parotidd::dicom::received::ReceivedInstance;
 use parotidd::dicom::scu::{self, ScuOptions};
+pub(super) use parotidd::dicom::store_scp::CallingAeTitles;
 use parotidd::dicom::store_scp::{
-    CallingAeTitles, InstanceSink, ScpEvent, ScpOptions, SinkError, StoreScp,
+    InstanceSink, ListSink, ScpEvent, ScpOptions, SinkError, StoreScp,
 };
-use parotidd::dicom::uid::{SopClassUid, SopInstanceUid};
+use parotidd::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
 use parotidd::intake::spool::{Spool, SpoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +37,8 @@ pub(super) const SERIES: &str = "1.2.7";
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) instances: Mutex<Vec<ReceivedInstance>>,
+    pub(super) commitments: Mutex<Vec<CommitmentRequest>>,
+    pub(super) steps: Mutex<BTreeMap<SopInstanceUid, StepChange>>,
     refusal: Mutex<Option<Disposition>>,
     /// Whether every file was there when it was recorded.
     pub(super) missed: AtomicBool,
@@ -40,7 +46,7 @@ pub(super) struct Records {
 }
 
 impl InstanceSink for Records {
-    async fn committed(&self, instance: ReceivedInstance) -> Result<(), SinkError> {
+    async fn committed(&self, _: u64, instance: ReceivedInstance) -> Result<(), SinkError> {
         if !self.folder.join(&instance.path).is_file() {
             self.missed.store(true, Ordering::SeqCst);
         }
@@ -48,6 +54,10 @@ impl InstanceSink for Records {
             return Err(SinkError { disposition, source: "told to".into() });
         }
         self.instances.lock().unwrap().push(instance);
+        Ok(())
+    }
+
+    async fn settled(&self) -> Result<(), SinkError> {
         Ok(())
     }
 
@@ -60,6 +70,46 @@ impl InstanceSink for Records {
             known.iter().find(|it| it.sop_instance == *uid).map(|it| it.sop_class.clone())
         };
         Ok(instances.iter().map(class).collect())
+    }
+}
+
+impl ListSink for Records {
+    async fn commitment_requested(
+        &self,
+        _: AeTitle,
+        request: CommitmentRequest,
+    ) -> Result<(), SinkError> {
+        self.commitments.lock().unwrap().push(request);
+        Ok(())
+    }
+
+    async fn step_created(
+        &self,
+        _: AeTitle,
+        step: SopInstanceUid,
+        change: StepChange,
+    ) -> Result<StepOutcome, SinkError> {
+        let mut steps = self.steps.lock().unwrap();
+        if steps.contains_key(&step) {
+            return Ok(StepOutcome::Duplicate);
+        }
+        steps.insert(step, change);
+        Ok(StepOutcome::Done)
+    }
+
+    async fn step_set(
+        &self,
+        step: SopInstanceUid,
+        change: StepChange,
+    ) -> Result<StepOutcome, SinkError> {
+        let mut steps = self.steps.lock().unwrap();
+        let Some(known) = steps.get_mut(&step) else { return Ok(StepOutcome::Unknown) };
+        if known.status.is_some_and(StepStatus::is_final) {
+            return Ok(StepOutcome::Final);
+        }
+        known.status = change.status.or(known.status);
+        known.series = change.series.or(known.series.take());
+        Ok(StepOutcome::Done)
     }
 }
 
