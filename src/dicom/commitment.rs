@@ -71,7 +71,12 @@ pub enum Failure {
 }
 
 impl Failure {
-    fn code(self) -> u16 {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Processing, Self::NoSuchObject, Self::ClassInstanceConflict];
+
+    /// The value of Failure Reason.
+    #[must_use]
+    pub fn code(self) -> u16 {
         match self {
             Self::Processing => 0x0110,
             Self::NoSuchObject => 0x0112,

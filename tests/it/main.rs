@@ -9,6 +9,7 @@
 
 mod cli;
 mod cohort;
+mod conformance;
 mod daemon;
 mod display;
 mod evaluate;

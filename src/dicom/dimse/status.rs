@@ -26,7 +26,8 @@ pub enum StoreStatus {
 }
 
 impl StoreStatus {
-    pub(super) const KNOWN: [Self; 8] = [
+    /// Those that we answer with.
+    pub const KNOWN: [Self; 8] = [
         Self::Success,
         Self::InvalidSopInstance,
         Self::SopClassNotSupported,

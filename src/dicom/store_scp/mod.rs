@@ -35,7 +35,7 @@ use tokio::time::{sleep, timeout};
 
 use self::association::Association;
 use self::negotiation::{Agreement, negotiate};
-pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
+pub use self::negotiation::{CallingAeTitles, Rejection, SERVICE_SOP_CLASSES, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
 pub use self::sink::{InstanceSink, ListSink, Sink, SinkError};
 use crate::clock::Clock;

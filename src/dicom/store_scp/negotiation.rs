@@ -23,6 +23,10 @@ pub const STORAGE_SOP_CLASSES: [&str; 3] = [
     uids::LEGACY_CONVERTED_ENHANCED_CT_IMAGE_STORAGE,
 ];
 
+/// Services beside storage.
+pub const SERVICE_SOP_CLASSES: [&str; 3] =
+    [uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL, mpps::SOP_CLASS];
+
 /// Who may connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallingAeTitles {
@@ -56,6 +60,26 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ProtocolVersion,
+        Self::ApplicationContext,
+        Self::CalledAeTitle,
+        Self::CallingAeTitle,
+        Self::NoContext,
+        Self::TooMany,
+    ];
+
+    /// Result, source and reason, as the PDU has them.
+    ///
+    /// # Errors
+    /// When the PDU can't be written, which does not depend on input.
+    pub fn codes(self) -> Result<[u8; 3], dicom_ul::pdu::WriteError> {
+        let mut bytes = Vec::new();
+        dicom_ul::pdu::write_pdu(&mut bytes, &self.pdu().into())?;
+        Ok([7, 8, 9].map(|at| bytes.get(at).copied().unwrap_or_default()))
+    }
+
     /// The PDU that says so: result, source and reason.
     #[must_use]
     pub(super) fn pdu(self) -> AssociationRJ {
@@ -157,9 +181,7 @@ fn accepted(
 
 fn answer_context(proposed: &PresentationContextProposed) -> PresentationContextResult {
     let is_storage = STORAGE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
-    let is_ours = is_storage
-        || [uids::VERIFICATION, uids::STORAGE_COMMITMENT_PUSH_MODEL, mpps::SOP_CLASS]
-            .contains(&proposed.abstract_syntax.as_str());
+    let is_ours = is_storage || SERVICE_SOP_CLASSES.contains(&proposed.abstract_syntax.as_str());
     // Messages without pixels have nothing to compress.
     let is_plain =
         |syntax: &&TransferSyntax| syntax.pixels == PixelCoding::Native && !syntax.is_deflated;
@@ -265,9 +287,7 @@ mod tests {
     fn rejections_have_the_codes_of_the_standard() {
         let check = |edit: fn(&mut AssociateRequest), codes: [u8; 3]| {
             let rejection = answer(edit).unwrap_err();
-            let mut bytes = Vec::new();
-            dicom_ul::pdu::write_pdu(&mut bytes, &rejection.pdu().into()).unwrap();
-            assert_eq!(bytes[7..], codes, "{rejection}");
+            assert_eq!(rejection.codes().unwrap(), codes, "{rejection}");
         };
         check(|request| request.protocol_version = 2, [1, 2, 2]);
         check(|request| request.application_context = "1.2".to_owned(), [1, 1, 2]);
@@ -275,9 +295,7 @@ mod tests {
         check(|request| request.calling_ae = "OTHER".to_owned(), [1, 1, 3]);
         check(|request| request.calling_ae = String::new(), [1, 1, 3]);
         check(|request| request.contexts.clear(), [1, 1, 1]);
-        let mut bytes = Vec::new();
-        dicom_ul::pdu::write_pdu(&mut bytes, &Rejection::TooMany.pdu().into()).unwrap();
-        assert_eq!(bytes[7..], [2, 3, 2]);
+        assert_eq!(Rejection::TooMany.codes().unwrap(), [2, 3, 2]);
         assert!(answer(|request| request.protocol_version = 3).is_ok());
     }
 }
