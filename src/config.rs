@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Destination, DestinationError, destination};
+use crate::dicom::scu::PeerAddress;
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
 use crate::intake::series::Waits;
-use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX};
+use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PEERS_MAX, PREPARED_MAX};
 use crate::worklist::{WorklistSettings, WorklistSettingsError};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
@@ -112,6 +113,19 @@ pub struct DicomConfig {
     pub associations_max: usize,
     /// Silence within an association before it is aborted, seconds.
     pub idle_timeout_s: u64,
+    /// Peers that we may have to call.
+    #[serde(rename = "peer")]
+    pub peers: Vec<Peer>,
+}
+
+/// Where an AE is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    /// Its name.
+    pub ae_title: AeTitle,
+    /// Host and port.
+    pub address: PeerAddress,
 }
 
 /// Received instances on disk.
@@ -202,6 +216,7 @@ impl Default for DicomConfig {
             calling_ae_titles: vec![title("*")],
             associations_max: 16,
             idle_timeout_s: 30,
+            peers: Vec::new(),
         }
     }
 }
@@ -280,6 +295,8 @@ impl Config {
         let most = PREPARED_MAX as u64;
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
+        let (n_peers, most) = (self.dicom.peers.len() as u64, PEERS_MAX as u64);
+        in_range("number of `dicom.peer`", n_peers, 0..=most, "0 to 64")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
         in_range("series.settle_s", self.series.settle_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;

@@ -163,6 +163,14 @@ pub const SENDER_LISTS_MAX: usize = 4096;
 /// Instances in all of them together: some 100 MB of rows.
 pub const LISTED_INSTANCES_MAX: usize = 256 * 1024;
 const _: () = assert!(LIST_INSTANCES_MAX <= LISTED_INSTANCES_MAX);
+/// Reports on storage commitment that a peer has not answered within one association.
+pub const REPORTS_UNHEARD_MAX: usize = 4;
+/// Reports that wait to be sent over an association of our own.
+pub const REPORTS_QUEUE_MAX: usize = 16;
+/// Attempts at one of them, over some minutes; the peer asks again for what it does not hear of.
+pub const REPORT_ATTEMPTS_MAX: u32 = 6;
+/// Most peers whose addresses are known.
+pub const PEERS_MAX: usize = 64;
 /// Bytes of a deflated data set in which its UIDs must be.
 pub const INFLATED_FRONT_BYTES_MAX: u64 = 1024 * 1024;
 /// Largest deflated data set, inflated: a large CT image, or some hundred frames.

@@ -10,6 +10,7 @@ mod arrivals;
 mod counts;
 mod error;
 mod recorder;
+mod reports;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ use tokio::time::timeout;
 pub use self::error::DaemonError;
 
 use self::arrivals::SeriesTask;
-use self::recorder::recorder;
+use self::recorder::{Heard, Recorder, recorder};
 use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
@@ -43,7 +44,7 @@ use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::{Leftovers, Spool, SpoolOptions};
 use crate::limits::{
     ARRIVALS_QUEUE_MAX, ARTIM, DB_BUSY, DRAIN, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER,
-    PREPARE_AT_START, SCP_EVENTS_MAX,
+    PREPARE_AT_START, REPORTS_QUEUE_MAX, SCP_EVENTS_MAX,
 };
 use crate::screening::Screener;
 use crate::status::{LastResult, ModelVersions, Status};
@@ -122,15 +123,8 @@ impl Daemon {
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
-        let heart = parts.hearts.register("rows", HEARTBEAT_RECEIVE);
-        let (sink, rows) = recorder(parts.db.clone(), Arc::clone(&parts.clock), arrivals, heart);
-        series.spawn(async move { Ok(rows.run().await?) });
-        let stock = stock::keep(Arc::clone(&parts.spool), stopping_rest.clone());
-        rest.spawn(async move {
-            stock.await;
-            Ok(())
-        });
-        let sink = Arc::new(sink);
+        let sink =
+            Arc::new(parts.spawn_recording(&mut series, &mut rest, arrivals, &stopping_rest));
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
         let mut addresses = Vec::new();
@@ -288,6 +282,29 @@ impl Parts {
         let stop = stopped(stopping.clone());
         tasks.spawn(async move { Ok(task.run(arrived, stop).await?) });
         Some(arrivals)
+    }
+
+    /// What writes rows, makes files ahead, and reports on storage commitment.
+    fn spawn_recording(
+        &self,
+        series: &mut JoinSet<Result<(), DaemonError>>,
+        rest: &mut JoinSet<Result<(), DaemonError>>,
+        heard: mpsc::Sender<Heard>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Recorder {
+        let heart = self.hearts.register("rows", HEARTBEAT_RECEIVE);
+        let (unheard, to_report) = mpsc::channel(REPORTS_QUEUE_MAX);
+        let clock = Arc::clone(&self.clock);
+        let (sink, rows) = recorder(self.db.clone(), clock, heard, unheard, heart);
+        series.spawn(async move { Ok(rows.run().await?) });
+        let dicom = Arc::new(self.config.dicom.clone());
+        let reporting = reports::run(dicom, to_report, stopping.clone());
+        let stock = stock::keep(Arc::clone(&self.spool), stopping.clone());
+        rest.spawn(async move {
+            tokio::join!(reporting, stock);
+            Ok(())
+        });
+        sink
     }
 
     /// Outbox, display, counts and watchdog.

@@ -13,9 +13,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::reports::Unheard;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, instances, lists};
-use crate::dicom::commitment::CommitmentRequest;
+use crate::dicom::commitment::{CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{InstanceSink, ListSink, SinkError};
@@ -52,6 +53,7 @@ pub(super) struct Recorder {
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Entry>,
     heard: mpsc::Sender<Heard>,
+    unheard: mpsc::Sender<Unheard>,
 }
 
 /// Writes the instances' rows.
@@ -68,10 +70,11 @@ pub(super) fn recorder(
     db: Db,
     clock: Arc<dyn Clock>,
     heard: mpsc::Sender<Heard>,
+    unheard: mpsc::Sender<Unheard>,
     heart: Heart,
 ) -> (Recorder, RowWriter) {
     let (sender, queue) = mpsc::channel(RECORD_QUEUE_MAX);
-    let recorder = Recorder { db: db.clone(), clock, queue: sender, heard: heard.clone() };
+    let recorder = Recorder { db: db.clone(), clock, queue: sender, heard: heard.clone(), unheard };
     (recorder, RowWriter { db, queue, heard, heart })
 }
 
@@ -133,6 +136,12 @@ impl ListSink for Recorder {
         let operation = lists::record_commitment(transaction, calling_ae, references, now);
         let series = self.db.call(operation).await.map_err(failed)?;
         self.tell_of_lists(series).await
+    }
+
+    fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport) {
+        if self.unheard.try_send((calling_ae.clone(), report)).is_err() {
+            tracing::warn!(peer = %calling_ae, "too many storage commitments to report; one is left out");
+        }
     }
 
     async fn step_created(

@@ -92,6 +92,8 @@ pub struct CommitmentReport {
     pub event_type: u16,
     /// Its data set.
     pub data_set: Vec<u8>,
+    /// How that is encoded.
+    pub transfer_syntax: TransferSyntaxUid,
 }
 
 impl CommitmentRequest {
@@ -158,12 +160,13 @@ impl CommitmentRequest {
                 object.put(sequence(tag, items));
             }
         }
+        let transfer_syntax = syntax.clone();
         let syntax = TransferSyntaxRegistry.get(syntax.as_str());
         let syntax = syntax.ok_or(CommitmentError::Attribute("TransferSyntaxUID"))?;
         let mut data_set = Vec::new();
         object
             .write_dataset_with_ts(&mut data_set, syntax)
             .map_err(|error| CommitmentError::Encode(Box::new(error)))?;
-        Ok(CommitmentReport { event_type, data_set })
+        Ok(CommitmentReport { event_type, data_set, transfer_syntax })
     }
 }

@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
-pub use self::settings::{PeerAddress, WorklistSettings, WorklistSettingsError};
+pub use self::settings::{WorklistSettings, WorklistSettingsError};
 
 use crate::clock::Clock;
 use crate::db::orders::{self, WorklistState};

@@ -119,7 +119,9 @@ def main() -> None:
                 times.append(seconds)
                 decision = alert["decision"]
             spread = f"{min(times):.2f}-{max(times):.2f}"
-            print(f"{way:28} {statistics.median(times):.2f} s ({spread}), {len(paths)} slices, {decision}")
+            print(
+                f"{way:28} {statistics.median(times):.2f} s ({spread}), {len(paths)} slices, {decision}"
+            )
 
 
 if __name__ == "__main__":

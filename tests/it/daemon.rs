@@ -1,5 +1,6 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
+mod commitment;
 mod complete;
 mod contract;
 mod kill;

@@ -1,13 +1,16 @@
-"""A scanner that stores and then wants to be sure: `python storage_commitment.py PORT [--only-sent] FILE...`.
+"""A scanner that stores and then wants to be sure: `python storage_commitment.py PORT [--only-sent |
+--later OWN_PORT] FILE...`.
 
 Sends the files, asks for storage commitment of each of them and (without --only-sent) of one instance that
-was never sent, and waits for the report on the same association. Prints what it heard as JSON: statuses of
+was never sent, and waits for the report on the same association; with --later it hangs up instead, as many
+scanners do, and waits on a port of its own. Prints what it heard as JSON: statuses of
 C-STORE and N-ACTION, event type, instances that are committed and those that are not, with reasons.
 """
 
 import json
 import sys
 import threading
+import time
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -38,6 +41,10 @@ def main() -> None:
     if paths[0] == "--only-sent":
         never_sent = []
         del paths[0]
+    own_port = None
+    if paths[0] == "--later":
+        own_port = int(paths[1])
+        del paths[:2]
     heard: dict = {}
     reported = threading.Event()
 
@@ -56,6 +63,12 @@ def main() -> None:
     ae.add_requested_context(CTImageStorage, [ImplicitVRLittleEndian])
     ae.add_requested_context(StorageCommitmentPushModel, ImplicitVRLittleEndian)
     handlers = [(evt.EVT_N_EVENT_REPORT, on_report)]
+    if own_port is not None:
+        ae.add_supported_context(
+            StorageCommitmentPushModel, ImplicitVRLittleEndian, scu_role=False, scp_role=True
+        )
+        ae.start_server(("127.0.0.1", own_port), block=False, evt_handlers=handlers)
+        handlers = []
     association = ae.associate("127.0.0.1", int(port), ae_title="PAROTIDD", evt_handlers=handlers)
     assert association.is_established, "rejected"
     images = [dcmread(path) for path in paths]
@@ -68,9 +81,16 @@ def main() -> None:
         request, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
     )
     heard["action"] = status.Status
+    if own_port is not None:
+        association.release()
     assert reported.wait(WAIT_S), "no report"
     heard["still_open"] = association.is_established
-    association.release()
+    if own_port is None:
+        association.release()
+    end = time.monotonic() + WAIT_S
+    while ae.active_associations and time.monotonic() < end:
+        time.sleep(0.05)
+    ae.shutdown()
     print(json.dumps(heard))
 
 

@@ -93,12 +93,14 @@ def on_find(event: evt.Event):
     mode = sys.argv[1]
     identifier = event.identifier
     step = identifier.ScheduledProcedureStepSequence[0]
-    say({
-        "modality": step.Modality,
-        "station": step.ScheduledStationAETitle,
-        "days": step.ScheduledProcedureStepStartDate,
-        "calling": event.assoc.requestor.ae_title,
-    })
+    say(
+        {
+            "modality": step.Modality,
+            "station": step.ScheduledStationAETitle,
+            "days": step.ScheduledProcedureStepStartDate,
+            "calling": event.assoc.requestor.ae_title,
+        }
+    )
     if mode == "charsets":
         yield from charsets()
     elif mode == "endless":
@@ -115,7 +117,12 @@ def on_find(event: evt.Event):
             yield (0xFF00 if number % 2 else 0xFF01), entry(number)
     elif mode == "garbage":
         yield 0xFF00, entry(1)
-        for bytes_ in (b"", b"garbage!", b"\x08\x00\x05\x00\xff\xff\xff\xff", b"\x40\x00\x00\x01" * 9):
+        for bytes_ in (
+            b"",
+            b"garbage!",
+            b"\x08\x00\x05\x00\xff\xff\xff\xff",
+            b"\x40\x00\x00\x01" * 9,
+        ):
             send(event, C_FIND_pending(event, bytes_))
     elif mode == "other-id":
         primitive = C_FIND_pending(event, b"")

@@ -51,6 +51,16 @@ impl Association {
         options: &ScuOptions,
         kinds: &[Kind],
     ) -> Result<Self, ScuError> {
+        Self::request_as(address, options, kinds, Vec::new()).await
+    }
+
+    /// As [`Association::request`], with roles or other user information beside what we always say.
+    pub(super) async fn request_as(
+        address: impl ToSocketAddrs,
+        options: &ScuOptions,
+        kinds: &[Kind],
+        more: Vec<UserVariableItem>,
+    ) -> Result<Self, ScuError> {
         let stream = timeout(options.timeout, TcpStream::connect(address))
             .await
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
@@ -59,13 +69,15 @@ impl Association {
         stream.set_nodelay(true).map_err(ScuError::Connect)?;
         let mut pdus = PduStream::new(stream);
         let proposed = propose(kinds);
+        let mut user_variables = upper_layer::our_user_variables();
+        user_variables.extend(more);
         let request = Pdu::AssociationRQ(AssociationRQ {
             protocol_version: 1,
             calling_ae_title: options.calling_ae.to_string(),
             called_ae_title: options.called_ae.to_string(),
             application_context_name: uids::DICOM_APPLICATION_CONTEXT.to_owned(),
             presentation_contexts: proposed.clone(),
-            user_variables: upper_layer::our_user_variables(),
+            user_variables,
         });
         pdus.write(&request, options.timeout).await?;
         let mut body = Vec::new();

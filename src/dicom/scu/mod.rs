@@ -1,12 +1,14 @@
 //! Service class users: what we ask of a peer. One association a question, one file a service.
 //!
 //! ```text
-//!  store | echo | find --> Association: request, negotiate, messages, release or abort --> PduStream
+//!  store | echo | find | report --> Association: request, negotiate, messages, release or abort --> PduStream
 //! ```
 
+mod address;
 mod association;
 pub mod echo;
 pub mod find;
+pub mod report;
 pub mod store;
 
 use std::io;
@@ -21,6 +23,7 @@ use crate::dicom::upper_layer::UpperLayerError;
 use crate::error::{Dispose, Disposition};
 use crate::limits;
 
+pub use self::address::{NoAddress, PeerAddress};
 use self::association::CONTEXTS_MAX;
 use self::find::FindFailure;
 

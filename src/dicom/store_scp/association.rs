@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::incoming::Incoming;
 use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
+use super::storage_commitment::Reports;
 use super::{AssociationEnd, Sink, Stop, StoreScp};
 use crate::dicom::dimse::{self, ActionRequest, ChangeRequest, Command, StoreRequest, StoreStatus};
 use crate::dicom::part10::FileMeta;
@@ -75,8 +76,8 @@ pub(super) struct Association<'a, T, S> {
     pub(super) agreement: Agreement,
     pub(super) message: Message,
     summary: Summary,
-    /// Reports that the peer was sent.
-    pub(super) n_reports: u16,
+    /// Reports that the peer was sent, and those of them that it has not answered.
+    pub(super) reports: Reports,
     /// Given back before the peer learns that the association has ended, so that it can come back at
     /// once.
     permit: Option<OwnedSemaphorePermit>,
@@ -91,7 +92,16 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (message, summary) = (Message::Idle, Summary::default());
-        Self { pdus, scp, number, agreement, message, summary, n_reports: 0, permit: Some(permit) }
+        Self {
+            pdus,
+            scp,
+            number,
+            agreement,
+            message,
+            summary,
+            reports: Reports::default(),
+            permit: Some(permit),
+        }
     }
 
     /// Accepts it and serves it until it ends. On an error the caller aborts, else it lingers.
@@ -132,8 +142,8 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
     }
 
     /// What it leaves behind.
-    pub(super) fn end(self) -> Summary {
-        self.summary
+    pub(super) fn end(self) -> (Summary, Reports) {
+        (self.summary, self.reports)
     }
 
     async fn stop(&mut self) -> Result<AssociationEnd, UpperLayerError> {
@@ -222,11 +232,8 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
             Command::Set(request) => self.begin_set(context, request).await,
             // Nothing of ours runs long enough to be cancelled.
             Command::Cancel => Ok(()),
-            Command::Response(response) if response.is_of_event_report() && self.n_reports > 0 => {
-                if response.status != StoreStatus::Success {
-                    tracing::warn!(status = %response.status, "a storage commitment was not heard");
-                }
-                Ok(())
+            Command::Response(response) if response.is_of_event_report() => {
+                self.reports.heard(&response)
             }
             Command::Response(_) => Err(UpperLayerError::unexpected("response to no request")),
         }

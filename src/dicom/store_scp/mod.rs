@@ -309,11 +309,12 @@ impl<S: Sink> StoreScp<S> {
         let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
         let calling_ae = agreement.calling_ae.clone();
         tracing::debug!(association, %peer, %calling_ae, "association opened");
-        self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
+        let opened = ScpEvent::Opened { association, calling_ae: calling_ae.clone(), peer };
+        self.tell(opened).await;
         let mut served = Association::new(pdus, self, association, agreement, permit);
         let outcome = served.run(&mut stopping).await;
         // This drops the permit and an instance that is not complete.
-        let association::Summary { n_instances, series } = served.end();
+        let (association::Summary { n_instances, series }, reports) = served.end();
         let end = match &outcome {
             Ok(end) => *end,
             Err(error) => {
@@ -327,6 +328,9 @@ impl<S: Sink> StoreScp<S> {
             tracing::warn!(association, "instances not recorded at the end of their association");
         }
         tracing::debug!(association, ?end, n_instances, "association closed");
+        for report in reports.unheard() {
+            self.sink.report_unheard(&calling_ae, report);
+        }
         let series = series.into_iter().collect();
         self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;
         match outcome {

@@ -1,6 +1,6 @@
 //! Where what arrives is recorded, before its sender hears of success.
 
-use crate::dicom::commitment::CommitmentRequest;
+use crate::dicom::commitment::{CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
@@ -36,6 +36,10 @@ pub trait ListSink: Send + Sync + 'static {
         calling_ae: AeTitle,
         request: CommitmentRequest,
     ) -> impl Future<Output = Result<(), SinkError>> + Send;
+
+    /// A report that a peer did not answer over its own association. May be lost: a sender that hears nothing
+    /// asks again.
+    fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport);
 
     /// A performed procedure step begins.
     fn step_created(

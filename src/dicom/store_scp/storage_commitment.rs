@@ -1,17 +1,57 @@
 //! The part of an association that promises to keep instances (PS3.4 annex J).
 
+use std::collections::VecDeque;
+
 use dicom_dictionary_std::uids;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::Sink;
 use super::association::{Association, Message, Service};
-use crate::dicom::commitment::{self, CommitmentRequest, Failure};
-use crate::dicom::dimse::{self, ActionRequest, ServiceStatus};
+use crate::dicom::commitment::{self, CommitmentReport, CommitmentRequest, Failure};
+use crate::dicom::dimse::{self, ActionRequest, Response, ServiceStatus, StoreStatus};
 use crate::dicom::uid::SopClassUid;
 use crate::dicom::upper_layer::{self, UpperLayerError};
 use crate::error::Chain;
 use crate::limits;
+
+/// Reports that a peer was sent over its own association.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    newest: u16,
+    /// By message id, oldest first: not answered yet.
+    unheard: VecDeque<(u16, CommitmentReport)>,
+}
+
+impl Reports {
+    /// Takes note of a report that is sent now; gives its message id.
+    fn sent(&mut self, report: CommitmentReport) -> u16 {
+        self.newest = self.newest.wrapping_add(1).max(1);
+        if self.unheard.len() == limits::REPORTS_UNHEARD_MAX {
+            tracing::warn!("a peer answers no report of a storage commitment");
+            self.unheard.pop_front();
+        }
+        self.unheard.push_back((self.newest, report));
+        self.newest
+    }
+
+    /// Takes note of an answer. A peer that refuses a report where it asked may take it where we ask.
+    pub(super) fn heard(&mut self, response: &Response) -> Result<(), UpperLayerError> {
+        let at = self.unheard.iter().position(|(id, _)| *id == response.message_id);
+        let at = at.ok_or(UpperLayerError::unexpected("response to no report"))?;
+        if response.status == StoreStatus::Success {
+            self.unheard.remove(at);
+        } else {
+            tracing::warn!(status = %response.status, "a report of a storage commitment was refused");
+        }
+        Ok(())
+    }
+
+    /// Those that were not taken: they go over an association of our own.
+    pub(super) fn unheard(self) -> impl Iterator<Item = CommitmentReport> {
+        self.unheard.into_iter().map(|(_, report)| report)
+    }
+}
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'_, T, S> {
     /// Takes a request for storage commitment, and answers any other.
@@ -41,7 +81,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'_, T, S> {
     }
 
     /// Answers a request for storage commitment and reports on it at once, on the same association
-    /// (PS3.4 J.3.3): what is stored was synced before its own answer.
+    /// (PS3.4 J.3.3): what is stored was synced before its own answer. A peer that does not answer the report
+    /// there has it over an association of our own.
     pub(super) async fn commit_storage(
         &mut self,
         context: u8,
@@ -68,9 +109,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'_, T, S> {
             }
         };
         self.respond(context, &dimse::action_response(request, ServiceStatus::Success)).await?;
-        self.n_reports = self.n_reports.wrapping_add(1).max(1);
         let command = dimse::event_report_request(
-            self.n_reports,
+            self.reports.sent(report.clone()),
             uids::STORAGE_COMMITMENT_PUSH_MODEL,
             commitment::WELL_KNOWN_INSTANCE,
             report.event_type,

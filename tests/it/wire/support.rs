@@ -12,7 +12,7 @@ use dicom_ul::pdu::{
     PresentationContextResultReason, UserVariableItem, read_pdu, write_pdu,
 };
 use parotidd::clock::ManualClock;
-use parotidd::dicom::commitment::CommitmentRequest;
+use parotidd::dicom::commitment::{CommitmentReport, CommitmentRequest};
 use parotidd::dicom::dimse::{self, Response, StoreStatus};
 use parotidd::dicom::mpps::{StepChange, StepOutcome, StepStatus};
 use parotidd::dicom::part10::FileMeta;
@@ -37,6 +37,7 @@ pub(super) const SERIES: &str = "1.2.7";
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) instances: Mutex<Vec<ReceivedInstance>>,
+    pub(super) unheard: Mutex<Vec<(AeTitle, CommitmentReport)>>,
     pub(super) commitments: Mutex<Vec<CommitmentRequest>>,
     pub(super) steps: Mutex<BTreeMap<SopInstanceUid, StepChange>>,
     refusal: Mutex<Option<Disposition>>,
@@ -81,6 +82,10 @@ impl ListSink for Records {
     ) -> Result<(), SinkError> {
         self.commitments.lock().unwrap().push(request);
         Ok(())
+    }
+
+    fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport) {
+        self.unheard.lock().unwrap().push((calling_ae.clone(), report));
     }
 
     async fn step_created(
