@@ -20,6 +20,7 @@ pub mod segmentation_reader;
 pub mod store_scp;
 pub mod store_scu;
 pub mod structure_set_reader;
+pub mod tls;
 pub mod transfer_syntax;
 pub mod uid;
 pub mod upper_layer;

@@ -15,12 +15,13 @@ use dicom_ul::pdu::{
     PresentationContextResultReason, UserVariableItem,
 };
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncSeekExt, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 
 use crate::dicom::dimse::{self, Command, DimseError, Response, StoreStatus};
 use crate::dicom::part10::{FileMeta, Part10Error};
+use crate::dicom::tls::{self, Connector, HandshakeError};
 use crate::dicom::uid::AeTitle;
 use crate::dicom::upper_layer::{self, PduStream, PduType, Pdv, UpperLayerError};
 use crate::error::{Dispose, Disposition};
@@ -36,15 +37,17 @@ pub struct ScuOptions {
     pub calling_ae: AeTitle,
     /// The peer's name.
     pub called_ae: AeTitle,
-    /// For the connection, each PDU written, and each answer.
+    /// For the connection, the TLS handshake, each PDU written, and each answer.
     pub timeout: Duration,
+    /// TLS to that peer; plain DICOM without.
+    pub tls: Option<Connector>,
 }
 
 impl ScuOptions {
-    /// With the usual time-out.
+    /// Plain, with the usual time-out.
     #[must_use]
     pub fn new(calling_ae: AeTitle, called_ae: AeTitle) -> Self {
-        Self { calling_ae, called_ae, timeout: limits::PEER_ANSWER }
+        Self { calling_ae, called_ae, timeout: limits::PEER_ANSWER, tls: None }
     }
 }
 
@@ -73,6 +76,12 @@ pub enum ScuError {
     /// No TCP connection.
     #[error("could not connect to the peer")]
     Connect(#[source] io::Error),
+    /// No TLS, or the peer ended it in place of an answer.
+    #[error("could not connect to the peer over TLS")]
+    Tls(#[from] HandshakeError),
+    /// The peer closed a plain connection in place of an answer.
+    #[error("the peer closed the connection without an answer; does it want TLS on this port?")]
+    Unanswered,
     /// The peer rejected the association.
     #[error("the peer rejected the association: {}", .0.source)]
     Rejected(AssociationRJ),
@@ -171,8 +180,47 @@ async fn read_front(path: PathBuf) -> Result<(FileMeta, u64), Part10Error> {
     joined.unwrap_or_else(|error| Err(Part10Error::Read(io::Error::other(error))))
 }
 
+/// A connection, plain or TLS.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+async fn connect(
+    address: impl ToSocketAddrs,
+    options: &ScuOptions,
+) -> Result<Box<dyn Stream>, ScuError> {
+    let stream = timeout(options.timeout, TcpStream::connect(address))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        .map_err(ScuError::Connect)?;
+    // Peers write a response in two small writes; with Nagle each would cost 40 ms.
+    stream.set_nodelay(true).map_err(ScuError::Connect)?;
+    let Some(tls) = &options.tls else { return Ok(Box::new(stream)) };
+    let secured = timeout(options.timeout, tls.connect(stream))
+        .await
+        .unwrap_or(Err(HandshakeError::TimedOut(options.timeout)))?;
+    Ok(Box::new(secured))
+}
+
+/// No answer to the request. Where one side speaks TLS and the other does not, or does not trust our
+/// certificate, this is all that it lets us know.
+fn no_answer(options: &ScuOptions, error: UpperLayerError) -> ScuError {
+    match error {
+        UpperLayerError::Closed if options.tls.is_none() => ScuError::Unanswered,
+        UpperLayerError::Stream(error) if tls::library_error(&error).is_some() => {
+            HandshakeError::from(error).into()
+        }
+        UpperLayerError::Stream(error)
+            if options.tls.is_none() && error.kind() == io::ErrorKind::ConnectionReset =>
+        {
+            ScuError::Unanswered
+        }
+        error => error.into(),
+    }
+}
+
 struct Association {
-    pdus: PduStream<TcpStream>,
+    pdus: PduStream<Box<dyn Stream>>,
     timeout: Duration,
     /// Accepted contexts.
     contexts: Vec<(Kind, u8)>,
@@ -187,13 +235,7 @@ impl Association {
         options: &ScuOptions,
         kinds: &[Kind],
     ) -> Result<Self, ScuError> {
-        let stream = timeout(options.timeout, TcpStream::connect(address))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(ScuError::Connect)?;
-        // Peers write a response in two small writes; with Nagle each would cost 40 ms.
-        stream.set_nodelay(true).map_err(ScuError::Connect)?;
-        let mut pdus = PduStream::new(stream);
+        let mut pdus = PduStream::new(connect(address, options).await?);
         let proposed = propose(kinds);
         let request = Pdu::AssociationRQ(AssociationRQ {
             protocol_version: 1,
@@ -203,9 +245,12 @@ impl Association {
             presentation_contexts: proposed.clone(),
             user_variables: upper_layer::our_user_variables(),
         });
-        pdus.write(&request, options.timeout).await?;
         let mut body = Vec::new();
-        let pdu_type = pdus.read(&mut body, options.timeout).await?;
+        let answered = match pdus.write(&request, options.timeout).await {
+            Ok(()) => pdus.read(&mut body, options.timeout).await,
+            Err(error) => Err(error),
+        };
+        let pdu_type = answered.map_err(|error| no_answer(options, error))?;
         match upper_layer::decode(pdu_type, &body)? {
             Pdu::AssociationAC(accept) => Ok(Self {
                 pdus,

@@ -2,6 +2,7 @@
 //! misbehave byte by byte.
 
 mod support;
+mod tls;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
