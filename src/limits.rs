@@ -24,8 +24,12 @@ pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 pub const PDU_BYTES_MAX: u32 = 128 * 1024;
 /// Most associations at once, whatever the configuration says.
 pub const ASSOCIATIONS_MAX: usize = 64;
-/// Time from the TCP connection to a complete A-ASSOCIATE-RQ (the ARTIM timer of PS3.8 9.1.5).
+/// Time from the TCP connection to a complete A-ASSOCIATE-RQ, TLS handshake included (the ARTIM timer of PS3.8 9.1.5).
 pub const ARTIM: Duration = Duration::from_secs(30);
+/// Largest file of certificates, keys or revocation lists, in bytes: some hundred certificates.
+pub const TLS_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// A certificate that ends within this time is named at every start.
+pub const CERTIFICATE_EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Messages waiting for the database thread.
 pub const DB_QUEUE_MAX: usize = 1024;

@@ -131,7 +131,7 @@ impl Daemon {
         for listener in bound {
             addresses.extend(listener.local_addr());
             let stop = stopped(stopping_listeners.clone());
-            listeners.spawn(Arc::clone(&scp).serve(listener, stop));
+            listeners.spawn(Arc::clone(&scp).serve(listener, None, stop));
         }
         parts.status.ready();
         let status = parts.status;

@@ -25,6 +25,7 @@ pub mod series_hints;
 pub mod series_keys;
 pub mod store_scp;
 pub mod structure_set_reader;
+pub mod tls;
 pub mod transfer_syntax;
 pub mod uid;
 mod unicode;

@@ -20,6 +20,10 @@ use crate::limits;
 const HEAD_BYTES: usize = 6;
 /// Bytes of a PDV's head: length, context id, message control header.
 pub(crate) const PDV_HEAD_BYTES: usize = 6;
+/// First byte of an alert's record (RFC 8446, section 5.1); the second byte is 3.
+const TLS_ALERT: u8 = 21;
+/// First byte of a handshake's record.
+const TLS_HANDSHAKE: u8 = 22;
 /// Data that we put in one P-DATA-TF at most, whatever more the peer would take.
 const SEND_DATA_BYTES_MAX: usize = 128 * 1024;
 /// Where the peer states no maximum, or one too small to be meant (PS3.8 D.1 has no minimum).
@@ -45,6 +49,11 @@ pub enum PduType {
 }
 
 impl PduType {
+    /// As it stands at the front of a PDU.
+    pub(crate) fn to_byte(self) -> u8 {
+        self as u8 + 1
+    }
+
     fn from_byte(byte: u8) -> Option<Self> {
         use PduType::{Abort, AssociateAc, AssociateRj, AssociateRq, Data, ReleaseRp, ReleaseRq};
         let types = [AssociateRq, AssociateAc, AssociateRj, Data, ReleaseRq, ReleaseRp, Abort];
@@ -64,6 +73,12 @@ pub enum UpperLayerError {
     /// The peer was silent, or too slow, for too long.
     #[error("the peer took longer than {0:?}")]
     TimedOut(Duration),
+    /// A record of TLS in place of a PDU: a ClientHello, or an alert as the answer to our request.
+    #[error(
+        "the peer speaks TLS on a port for plain DICOM: turn TLS off at one side, or on at both with the TLS \
+         port"
+    )]
+    SpeaksTls,
     /// The peer did what it may not do; the association is aborted with that reason.
     #[error("protocol error: {what}")]
     Protocol {
@@ -96,7 +111,9 @@ impl Dispose for UpperLayerError {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Closed | Self::Stream(_) | Self::TimedOut(_) => Disposition::Retry,
-            Self::Protocol { .. } | Self::Decode(_) | Self::Encode(_) => Disposition::Reject,
+            Self::SpeaksTls | Self::Protocol { .. } | Self::Decode(_) | Self::Encode(_) => {
+                Disposition::Reject
+            }
         }
     }
 }
@@ -115,8 +132,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
 
     /// Waits for the first byte of a PDU, or for the peer to close. Nothing is lost if it is dropped.
     pub async fn readable(&mut self) -> Result<(), UpperLayerError> {
-        let bytes = self.stream.fill_buf().await.map_err(UpperLayerError::Stream)?;
-        if bytes.is_empty() { Err(UpperLayerError::Closed) } else { Ok(()) }
+        match self.stream.fill_buf().await {
+            Ok([]) => Err(UpperLayerError::Closed),
+            Ok(_) => Ok(()),
+            // TLS without its goodbye. Nothing can be cut off here: an association has a release of its own.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Err(UpperLayerError::Closed)
+            }
+            Err(error) => Err(UpperLayerError::Stream(error)),
+        }
     }
 
     /// Reads one PDU within `wait`; its body, without the head, replaces what is in `body`.
@@ -132,6 +156,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
 
     async fn read_unbounded(&mut self, body: &mut Vec<u8>) -> Result<PduType, UpperLayerError> {
         self.readable().await?;
+        if matches!(
+            self.stream.buffer(),
+            [TLS_ALERT | TLS_HANDSHAKE] | [TLS_ALERT | TLS_HANDSHAKE, 3, ..]
+        ) {
+            return Err(UpperLayerError::SpeaksTls);
+        }
         let mut head = [0; HEAD_BYTES];
         self.stream.read_exact(&mut head[..1]).await.map_err(UpperLayerError::Stream)?;
         // The type comes first: of a stream that is not DICOM nothing more is waited for.
@@ -167,7 +197,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
         bytes: &[u8],
         wait: Duration,
     ) -> Result<(), UpperLayerError> {
-        timeout(wait, self.stream.write_all(bytes))
+        let write = async {
+            self.stream.write_all(bytes).await?;
+            // TLS keeps back what the connection does not take at once.
+            self.stream.flush().await
+        };
+        timeout(wait, write)
             .await
             .map_err(|_| UpperLayerError::TimedOut(wait))?
             .map_err(UpperLayerError::Stream)
@@ -178,6 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
         let reason = match error {
             UpperLayerError::Closed | UpperLayerError::Stream(_) => return,
             UpperLayerError::Protocol { reason, .. } => reason.clone(),
+            UpperLayerError::SpeaksTls => AbortRQServiceProviderReason::UnrecognizedPdu,
             UpperLayerError::Decode(_) => AbortRQServiceProviderReason::InvalidPduParameter,
             UpperLayerError::TimedOut(_) | UpperLayerError::Encode(_) => {
                 AbortRQServiceProviderReason::ReasonNotSpecified
@@ -204,7 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PduStream<S> {
 /// Decodes a PDU other than P-DATA-TF from its type and body.
 pub(crate) fn decode(pdu_type: PduType, body: &[u8]) -> Result<Pdu, UpperLayerError> {
     let length = u32::try_from(body.len()).expect("bounded by PDU_BYTES_MAX");
-    let mut bytes = vec![pdu_type as u8 + 1, 0];
+    let mut bytes = vec![pdu_type.to_byte(), 0];
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(body);
     dicom_ul::pdu::read_pdu(&bytes[..], limits::PDU_BYTES_MAX, true)
@@ -260,7 +296,7 @@ pub(crate) fn piece_bytes_max(peer_pdu_bytes_max: u32) -> usize {
 /// Appends a P-DATA-TF with one PDV to `out`.
 pub(crate) fn push_data(out: &mut Vec<u8>, pdv: Pdv<'_>) {
     let item_length = u32::try_from(pdv.data.len() + 2).expect("pieces are below a mebibyte");
-    out.extend_from_slice(&[PduType::Data as u8 + 1, 0]);
+    out.extend_from_slice(&[PduType::Data.to_byte(), 0]);
     out.extend_from_slice(&(item_length + 4).to_be_bytes());
     out.extend_from_slice(&item_length.to_be_bytes());
     out.extend_from_slice(&[pdv.context, u8::from(pdv.is_command) | u8::from(pdv.is_last) << 1]);

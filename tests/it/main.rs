@@ -7,6 +7,7 @@
     reason = "tests use small numbers"
 )]
 
+mod certificates;
 mod cli;
 mod cohort;
 mod conformance;

@@ -3,6 +3,7 @@
 
 mod procedure_step;
 mod support;
+mod tls;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! An association that we ask for: negotiation, whole messages both ways, and its end.
 
-use std::io;
 use std::time::Duration;
 
 use dicom_dictionary_std::uids;
@@ -8,9 +7,9 @@ use dicom_ul::pdu::{
     AbortRQSource, AssociationAC, AssociationRQ, Pdu, PresentationContextProposed,
     PresentationContextResultReason, UserVariableItem,
 };
-use tokio::net::{TcpStream, ToSocketAddrs};
-use tokio::time::timeout;
+use tokio::net::ToSocketAddrs;
 
+use super::connection::{Stream, connect, no_answer};
 use super::{ScuError, ScuOptions};
 use crate::dicom::dimse::{Command, DimseError, Response};
 use crate::dicom::upper_layer::{self, PduStream, PduType, Pdv, UpperLayerError};
@@ -33,7 +32,7 @@ pub(super) struct Received {
 }
 
 pub(super) struct Association {
-    pdus: PduStream<TcpStream>,
+    pdus: PduStream<Box<dyn Stream>>,
     pub(super) timeout: Duration,
     /// Accepted contexts.
     contexts: Vec<(Kind, u8)>,
@@ -61,13 +60,7 @@ impl Association {
         kinds: &[Kind],
         more: Vec<UserVariableItem>,
     ) -> Result<Self, ScuError> {
-        let stream = timeout(options.timeout, TcpStream::connect(address))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(ScuError::Connect)?;
-        // Peers write a response in two small writes; with Nagle each would cost 40 ms.
-        stream.set_nodelay(true).map_err(ScuError::Connect)?;
-        let mut pdus = PduStream::new(stream);
+        let mut pdus = PduStream::new(connect(address, options).await?);
         let proposed = propose(kinds);
         let mut user_variables = upper_layer::our_user_variables();
         user_variables.extend(more);
@@ -79,9 +72,12 @@ impl Association {
             presentation_contexts: proposed.clone(),
             user_variables,
         });
-        pdus.write(&request, options.timeout).await?;
         let mut body = Vec::new();
-        let pdu_type = pdus.read(&mut body, options.timeout).await?;
+        let answered = match pdus.write(&request, options.timeout).await {
+            Ok(()) => pdus.read(&mut body, options.timeout).await,
+            Err(error) => Err(error),
+        };
+        let pdu_type = answered.map_err(|error| no_answer(options, error))?;
         match upper_layer::decode(pdu_type, &body)? {
             Pdu::AssociationAC(accept) => Ok(Self {
                 pdus,

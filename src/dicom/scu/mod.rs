@@ -6,6 +6,7 @@
 
 mod address;
 mod association;
+mod connection;
 pub mod echo;
 pub mod find;
 pub mod report;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use dicom_ul::pdu::{AssociationRJ, AssociationRJResult};
 
 use crate::dicom::dimse::DimseError;
+use crate::dicom::tls::{Connector, HandshakeError};
 use crate::dicom::uid::AeTitle;
 use crate::dicom::upper_layer::UpperLayerError;
 use crate::error::{Dispose, Disposition};
@@ -34,15 +36,17 @@ pub struct ScuOptions {
     pub calling_ae: AeTitle,
     /// The peer's name.
     pub called_ae: AeTitle,
-    /// For the connection, each PDU written, and each answer.
+    /// For the connection, the TLS handshake, each PDU written, and each answer.
     pub timeout: Duration,
+    /// TLS to that peer; plain DICOM without.
+    pub tls: Option<Connector>,
 }
 
 impl ScuOptions {
-    /// With the usual time-out.
+    /// Plain, with the usual time-out.
     #[must_use]
     pub fn new(calling_ae: AeTitle, called_ae: AeTitle) -> Self {
-        Self { calling_ae, called_ae, timeout: limits::PEER_ANSWER }
+        Self { calling_ae, called_ae, timeout: limits::PEER_ANSWER, tls: None }
     }
 }
 
@@ -52,6 +56,12 @@ pub enum ScuError {
     /// No TCP connection.
     #[error("could not connect to the peer")]
     Connect(#[source] io::Error),
+    /// No TLS, or the peer ended it in place of an answer.
+    #[error("could not connect to the peer over TLS")]
+    Tls(#[from] HandshakeError),
+    /// The peer closed a plain connection in place of an answer.
+    #[error("the peer closed the connection without an answer; does it want TLS on this port?")]
+    Unanswered,
     /// The peer rejected the association.
     #[error("the peer rejected the association: {}", .0.source)]
     Rejected(AssociationRJ),

@@ -2,9 +2,9 @@
 //! answers C-ECHO.
 //!
 //! ```text
-//! listener --> connection --A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
-//!                 |                                            |
-//!                 +-- evicted while silent, if too many        +--> spool --> sink --> Success
+//! listener --> connection --(TLS, then) A-ASSOCIATE-RQ within ARTIM--> association, with one of n permits
+//!                 |                                                        |
+//!                 +-- evicted while silent, if too many                    +--> spool --> sink --> Success
 //! ```
 //!
 //! Each connection has a thread of its own with a runtime of its own: it waits for its peer and for the
@@ -31,7 +31,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::association::Association;
 use self::negotiation::{Agreement, negotiate};
@@ -39,6 +39,7 @@ pub use self::negotiation::{CallingAeTitles, Rejection, SERVICE_SOP_CLASSES, STO
 use self::request::AssociateRequest;
 pub use self::sink::{InstanceSink, ListSink, Sink, SinkError};
 use crate::clock::Clock;
+use crate::dicom::tls::{Acceptor, HandshakeError};
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
 use crate::error::Chain;
@@ -54,7 +55,7 @@ pub struct ScpOptions {
     pub calling_ae_titles: CallingAeTitles,
     /// Associations at once, at most [`limits::ASSOCIATIONS_MAX`].
     pub associations_max: usize,
-    /// Time from the connection to a complete request.
+    /// Time from the connection to a complete request, TLS handshake included.
     pub artim: Duration,
     /// Silence within an association, and the most that one PDU may take.
     pub idle_timeout: Duration,
@@ -143,11 +144,12 @@ impl<S: Sink> StoreScp<S> {
         Arc::new(Self { options, spool, sink, events, permits, n_associations: AtomicU64::new(0) })
     }
 
-    /// Accepts until `shutdown` is ready. Then idle associations are aborted at once, and those in
-    /// the middle of a message get [`limits::DRAIN`] to finish it.
+    /// Accepts until `shutdown` is ready, plain connections or those of `tls`. Then idle associations are
+    /// aborted at once, and those in the middle of a message get [`limits::DRAIN`] to finish it.
     pub async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
+        tls: Option<Acceptor>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
         let (stop, stopping) = watch::channel(Stop::No);
@@ -183,8 +185,8 @@ impl<S: Sink> StoreScp<S> {
             }
             let (evict, evicted) = oneshot::channel();
             pending.push_back(evict);
-            let (scp, stopping) = (Arc::clone(&self), stopping.clone());
-            tasks.spawn_blocking(move || scp.on_own_thread(stream, peer, evicted, stopping));
+            let (scp, tls, stopping) = (Arc::clone(&self), tls.clone(), stopping.clone());
+            tasks.spawn_blocking(move || scp.on_own_thread(stream, peer, tls, evicted, stopping));
         }
         drop(listener);
         drop(pending);
@@ -210,6 +212,7 @@ impl<S: Sink> StoreScp<S> {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
+        tls: Option<Acceptor>,
         evicted: oneshot::Receiver<()>,
         stopping: watch::Receiver<Stop>,
     ) {
@@ -220,7 +223,7 @@ impl<S: Sink> StoreScp<S> {
             runtime.block_on(async {
                 let stream = TcpStream::from_std(stream)?;
                 tokio::select! {
-                    () = self.connection(stream, peer, evicted, stopping) => {}
+                    () = self.connection(stream, peer, tls, evicted, stopping) => {}
                     _ = cut_off.wait_for(|stop| *stop == Stop::Now) => {}
                 }
                 Ok(())
@@ -236,17 +239,70 @@ impl<S: Sink> StoreScp<S> {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        evicted: oneshot::Receiver<()>,
+        tls: Option<Acceptor>,
+        mut evicted: oneshot::Receiver<()>,
         stopping: watch::Receiver<Stop>,
     ) {
+        let deadline = Instant::now() + self.options.artim;
         // Without it a response waits for the peer's delayed ACK, some 40 ms an instance.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::warn!(%peer, %error, "could not set TCP_NODELAY");
         }
+        let Some(acceptor) = tls else {
+            return self.converse(stream, peer, deadline, evicted, stopping).await;
+        };
+        let secured = tokio::select! {
+            biased;
+            secured = self.secure(&acceptor, stream, peer, deadline) => secured,
+            // Too many silent connections, or the end of the service.
+            _ = &mut evicted => return,
+        };
+        if let Some(stream) = secured {
+            // Boxed: the state of TLS would make this future, and that of plain connections, large.
+            self.converse(Box::new(stream), peer, deadline, evicted, stopping).await;
+        }
+    }
+
+    /// The TLS handshake. A peer that fails in it takes no permit, and is told why as far as it listens.
+    async fn secure(
+        &self,
+        acceptor: &Acceptor,
+        stream: TcpStream,
+        peer: SocketAddr,
+        deadline: Instant,
+    ) -> Option<impl AsyncRead + AsyncWrite + Unpin + use<S>> {
+        let (error, stream) = match timeout_at(deadline, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err((error, stream))) => (error, Some(stream)),
+            Err(_) => (HandshakeError::TimedOut(self.options.artim), None),
+        };
+        tracing::warn!(%peer, error = %Chain(&error), "no association");
+        if let Some(stream) = stream {
+            let mut pdus = PduStream::new(stream);
+            if matches!(error, HandshakeError::PlainDicom) {
+                pdus.abort(&UpperLayerError::unexpected("this port is for TLS")).await;
+            } else {
+                pdus.linger().await;
+            }
+        }
+        None
+    }
+
+    /// From the request to the end.
+    async fn converse<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: T,
+        peer: SocketAddr,
+        deadline: Instant,
+        evicted: oneshot::Receiver<()>,
+        stopping: watch::Receiver<Stop>,
+    ) {
         let mut pdus = PduStream::new(stream);
         let request = tokio::select! {
             biased;
-            request = self.read_request(&mut pdus) => request,
+            request = timeout_at(deadline, self.read_request(&mut pdus)) => {
+                request.unwrap_or(Err(UpperLayerError::TimedOut(self.options.artim)))
+            }
             // Too many silent connections, or the end of the service.
             _ = evicted => return,
         };
@@ -272,7 +328,7 @@ impl<S: Sink> StoreScp<S> {
         }
     }
 
-    /// The whole request within ARTIM, from the connection on (PS3.8 9.1.5).
+    /// The whole request; the caller holds it to ARTIM, from the connection on (PS3.8 9.1.5).
     async fn read_request<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         pdus: &mut PduStream<T>,

@@ -22,6 +22,7 @@ pub(super) use parotidd::dicom::store_scp::CallingAeTitles;
 use parotidd::dicom::store_scp::{
     InstanceSink, ListSink, ScpEvent, ScpOptions, SinkError, StoreScp,
 };
+use parotidd::dicom::tls::Acceptor;
 use parotidd::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
 use parotidd::intake::spool::{Spool, SpoolOptions};
@@ -134,6 +135,14 @@ impl Server {
     }
 
     pub(super) async fn start_with(edit: impl FnOnce(&mut ScpOptions)) -> Self {
+        Self::start_on(None, edit).await
+    }
+
+    /// Plain, or with TLS.
+    pub(super) async fn start_on(
+        tls: Option<Acceptor>,
+        edit: impl FnOnce(&mut ScpOptions),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(&SpoolOptions::of(dir.path(), 2)).unwrap().0;
         // Some instances find a prepared file, the others none.
@@ -154,7 +163,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(scp.serve(listener, async move {
+        let served = tokio::spawn(scp.serve(listener, tls, async move {
             let _ = stopped.await;
         }));
         Self { address, records, spool, events, stop: Some(stop), served, _dir: dir }
