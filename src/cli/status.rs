@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -41,11 +42,19 @@ struct StatusReport {
     software_version: &'static str,
     models: Models,
     data_dir: PathBuf,
+    listen: Vec<Listen>,
     n_instances: u64,
     jobs: serde_json::Map<String, serde_json::Value>,
     results: serde_json::Map<String, serde_json::Value>,
     deliveries: Deliveries,
     newest_result: Option<Newest>,
+}
+
+/// Where the daemon listens by these settings.
+#[derive(Debug, Serialize)]
+struct Listen {
+    address: SocketAddr,
+    tls: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +90,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     let summary = summary::read(&path)?;
     let models =
         screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
-    let report = report(summary, models, config.data_dir);
+    let report = report(summary, models, config);
     let text = match args.format {
         Format::Json => serde_json::to_string(&report)? + "\n",
         Format::Text => text(&report),
@@ -89,13 +98,18 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
 }
 
-fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
+fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
+    let Config { data_dir, dicom, .. } = config;
+    let listen = |tls| move |&address: &SocketAddr| Listen { address, tls };
+    let plain = dicom.listen.iter().map(listen(false));
+    let listen = plain.chain(dicom.tls_listen().iter().map(listen(true))).collect();
     let Summary { n_instances, jobs, results, deliveries, newest } = summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
         models,
         data_dir,
+        listen,
         n_instances,
         jobs: jobs.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
         results: results.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
@@ -130,9 +144,15 @@ fn text(report: &StatusReport) -> String {
         "{} {}, {} {}, decision {}",
         localizer.name, localizer.version, segmenter.name, segmenter.version, decision.version
     );
+    let listens: Vec<_> = report
+        .listen
+        .iter()
+        .map(|it| format!("{}{}", it.address, if it.tls { " (TLS)" } else { "" }))
+        .collect();
     let mut out = String::new();
     let lines = [
         ("data", report.data_dir.display().to_string()),
+        ("listens", listens.join(", ")),
         ("instances", report.n_instances.to_string()),
         ("jobs", counts(&report.jobs)),
         ("results", counts(&report.results)),

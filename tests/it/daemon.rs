@@ -4,6 +4,7 @@ mod contract;
 mod kill;
 mod screen;
 mod support;
+mod tls;
 mod ward;
 
 use std::fs;
