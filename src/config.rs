@@ -1,6 +1,7 @@
 //! TOML to a checked [`Config`]; every default is written here.
 //!
-//! Nothing is bound, opened or created while settings are read. Unknown keys are errors.
+//! Nothing is bound, opened or created while settings are read. Unknown keys are errors. Files that settings
+//! name are opened by who needs them, [`DicomConfig::load_tls`] for one.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Destination, DestinationError, destination};
 use crate::dicom::scu::PeerAddress;
+use crate::dicom::tls::{Tls, TlsFilesError, TlsSettings};
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
@@ -57,6 +59,9 @@ pub enum ConfigError {
     /// Instructions that the networks cannot run on.
     #[error("`inference.instruction_set` cannot be used")]
     Instructions(#[from] NoInstructions),
+    /// The files of `dicom.tls`.
+    #[error("`dicom.tls` cannot be used")]
+    Tls(#[from] TlsFilesError),
     /// The destinations.
     #[error("the destinations cannot be used")]
     Destination(#[from] DestinationError),
@@ -105,7 +110,7 @@ pub struct Config {
 pub struct DicomConfig {
     /// Our name.
     pub ae_title: AeTitle,
-    /// Addresses to listen on.
+    /// Addresses to listen on for plain DICOM; may be empty where TLS listens.
     pub listen: Vec<SocketAddr>,
     /// Who may connect; `["*"]` for anyone.
     pub calling_ae_titles: Vec<AeTitle>,
@@ -116,6 +121,9 @@ pub struct DicomConfig {
     /// Peers that we may have to call.
     #[serde(rename = "peer")]
     pub peers: Vec<Peer>,
+    /// TLS beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
 }
 
 /// Where an AE is.
@@ -217,7 +225,30 @@ impl Default for DicomConfig {
             associations_max: 16,
             idle_timeout_s: 30,
             peers: Vec::new(),
+            tls: None,
         }
+    }
+}
+
+impl DicomConfig {
+    /// Addresses to listen on with TLS.
+    #[must_use]
+    pub fn tls_listen(&self) -> &[SocketAddr] {
+        self.tls.as_ref().map_or(&[], |tls| &tls.listen)
+    }
+
+    /// Certificates and key, where TLS is set; `unix_ms` is now. Says in the log what a person should look
+    /// at.
+    ///
+    /// # Errors
+    /// When a file cannot be used.
+    pub fn load_tls(&self, unix_ms: i64) -> Result<Option<Tls>, ConfigError> {
+        let Some(settings) = &self.tls else { return Ok(None) };
+        let tls = Tls::load(settings, unix_ms)?;
+        for caution in tls.cautions() {
+            tracing::warn!("{caution}");
+        }
+        Ok(Some(tls))
     }
 }
 
@@ -303,7 +334,7 @@ impl Config {
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
         in_range("display.width", u64::from(self.display.width), 160..=4096, "160 to 4096")?;
         in_range("display.height", u64::from(self.display.height), 120..=4096, "120 to 4096")?;
-        if self.dicom.listen.is_empty() {
+        if self.dicom.listen.is_empty() && self.dicom.tls_listen().is_empty() {
             let hint = "name an address, for example [\"127.0.0.1:11112\"]";
             return Err(ConfigError::Empty { key: "dicom.listen", hint });
         }
@@ -348,11 +379,27 @@ mod tests {
     }
 
     #[test]
+    fn tls_stands_beside_plain_dicom_or_alone() {
+        let tls = "[dicom.tls]\nkey = 'k'\ncertificate = 'c'\npeers = 'p'\n";
+        let config = load(tls).unwrap();
+        assert_eq!(config.dicom.listen, DicomConfig::default().listen);
+        assert_eq!(config.dicom.tls_listen(), ["127.0.0.1:2762".parse().unwrap()]);
+        assert_eq!(load(&toml::to_string(&config).unwrap()).unwrap(), config);
+        let alone = load(&format!("dicom.listen = []\n{tls}")).unwrap();
+        assert!(alone.dicom.listen.is_empty());
+    }
+
+    #[test]
     fn mistakes_say_what_to_change() {
         let check = |text: &str, says: &str| {
             let error = load(text).unwrap_err();
             assert!(error.contains(says), "{error}");
         };
+        check("[dicom.tls]\nkey = 'k'", "certificate");
+        check("[dicom.tls]\nkey = 'k'\ncertificate = 'c'\npeer = 'p'", "peers");
+        let tls = "[dicom.tls]\nkey = 'k'\ncertificate = 'c'\n";
+        check(&format!("{tls}client_authentication = 'maybe'"), "required");
+        check(&format!("dicom.listen = []\n{tls}listen = []"), "dicom.listen");
         check("surprise = 1", "surprise");
         check("[dicom]\nassociations_max = 0", "1 to 64");
         check("[dicom]\nlisten = []", "127.0.0.1:11112");

@@ -54,6 +54,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
         for address in daemon.addresses() {
             tracing::info!(%address, "listening");
         }
+        for address in daemon.tls_addresses() {
+            tracing::info!(%address, "listening with TLS");
+        }
         daemon.run_until(asked_to_stop()?).await?;
         Ok(())
     })

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -41,6 +42,7 @@ struct StatusReport {
     software_version: &'static str,
     models: Models,
     data_dir: PathBuf,
+    listen: Vec<Listen>,
     n_instances: u64,
     jobs: serde_json::Map<String, serde_json::Value>,
     /// Jobs by how their series was known to be complete.
@@ -61,6 +63,13 @@ struct Worklist {
     last_error_at: Option<String>,
     studies_matched: u32,
     studies_unmatched: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where the daemon listens by these settings.
+#[derive(Debug, Serialize)]
+struct Listen {
+    address: SocketAddr,
+    tls: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,8 +105,9 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     let summary = summary::read(&path)?;
     let models =
         screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
-    let mut report = report(summary, models, config.data_dir);
-    report.worklist = report.worklist.filter(|_| config.worklist.is_some());
+    let has_worklist = config.worklist.is_some();
+    let mut report = report(summary, models, config);
+    report.worklist = report.worklist.filter(|_| has_worklist);
     let text = match args.format {
         Format::Json => serde_json::to_string(&report)? + "\n",
         Format::Text => text(&report),
@@ -105,13 +115,18 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
 }
 
-fn report(summary: Summary, models: Models, data_dir: PathBuf) -> StatusReport {
+fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
+    let Config { data_dir, dicom, .. } = config;
+    let listen = |tls| move |&address: &SocketAddr| Listen { address, tls };
+    let plain = dicom.listen.iter().map(listen(false));
+    let listen = plain.chain(dicom.tls_listen().iter().map(listen(true))).collect();
     let Summary { n_instances, jobs, complete_by, results, deliveries, newest, worklist } = summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
         models,
         data_dir,
+        listen,
         n_instances,
         jobs: jobs.into_iter().map(|(it, n)| (it.as_str().to_owned(), n.into())).collect(),
         complete_by: complete_by
@@ -162,9 +177,15 @@ fn text(report: &StatusReport) -> String {
         "{} {}, {} {}, decision {}",
         localizer.name, localizer.version, segmenter.name, segmenter.version, decision.version
     );
+    let listens: Vec<_> = report
+        .listen
+        .iter()
+        .map(|it| format!("{}{}", it.address, if it.tls { " (TLS)" } else { "" }))
+        .collect();
     let mut out = String::new();
     let mut lines = vec![
         ("data", report.data_dir.display().to_string()),
+        ("listens", listens.join(", ")),
         ("instances", report.n_instances.to_string()),
         ("jobs", counts(&report.jobs)),
         ("complete by", counts(&report.complete_by)),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::config::ConfigError;
 use crate::db::DbError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
@@ -11,6 +12,9 @@ use crate::screening::screener::ScreenError;
 /// What stopped it. The service manager starts it again.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
+    /// A file that the settings name. The service manager does not start it again.
+    #[error("the settings cannot be used")]
+    Config(#[from] ConfigError),
     /// The data folder.
     #[error("could not prepare the data folder `{path}`; it must be writable")]
     DataDir {
@@ -55,6 +59,9 @@ pub enum DaemonError {
 
 impl Dispose for DaemonError {
     fn disposition(&self) -> Disposition {
-        Disposition::Fatal
+        match self {
+            Self::Config(error) => error.disposition(),
+            _ => Disposition::Fatal,
+        }
     }
 }

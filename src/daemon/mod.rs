@@ -35,7 +35,8 @@ use crate::clock::Clock;
 use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
-use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
+use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, Sink, StoreScp};
+use crate::dicom::tls::Acceptor;
 use crate::dicom::uid::SopInstanceUid;
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
@@ -58,6 +59,7 @@ use crate::worklist::{Arrivals, WorklistTask};
 #[derive(Debug)]
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
+    tls_addresses: Vec<SocketAddr>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -93,10 +95,12 @@ impl Daemon {
         screener: Screener,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DaemonError> {
+        let acceptor = config.dicom.load_tls(clock.unix_ms())?.map(|tls| tls.acceptor());
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
-        let bound = bind(&parts.config.dicom.listen).await?;
+        let plain = bind(&parts.config.dicom.listen).await?;
+        let secure = bind(parts.config.dicom.tls_listen()).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
@@ -127,16 +131,13 @@ impl Daemon {
             Arc::new(parts.spawn_recording(&mut series, &mut rest, arrivals, &stopping_rest));
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
-        let mut addresses = Vec::new();
-        for listener in bound {
-            addresses.extend(listener.local_addr());
-            let stop = stopped(stopping_listeners.clone());
-            listeners.spawn(Arc::clone(&scp).serve(listener, None, stop));
-        }
+        let mut serve = |bound, tls| serve(&scp, bound, tls, &stopping_listeners, &mut listeners);
+        let (addresses, tls_addresses) = (serve(plain, None), serve(secure, acceptor));
         parts.status.ready();
         let status = parts.status;
         Ok(Self {
             addresses,
+            tls_addresses,
             status,
             listeners,
             stop_listeners,
@@ -150,10 +151,16 @@ impl Daemon {
         })
     }
 
-    /// Where it listens.
+    /// Where it listens for plain DICOM.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens for DICOM over TLS.
+    #[must_use]
+    pub fn tls_addresses(&self) -> &[SocketAddr] {
+        &self.tls_addresses
     }
 
     /// What it does.
@@ -451,6 +458,22 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError>
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Serves on these; says where that is.
+fn serve<S: Sink>(
+    scp: &Arc<StoreScp<S>>,
+    bound: Vec<TcpListener>,
+    tls: Option<Acceptor>,
+    stopping: &watch::Receiver<bool>,
+    tasks: &mut JoinSet<()>,
+) -> Vec<SocketAddr> {
+    let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    for listener in bound {
+        let stop = stopped(stopping.clone());
+        tasks.spawn(Arc::clone(scp).serve(listener, tls.clone(), stop));
+    }
+    addresses
 }
 
 fn display_backend(config: &Config) -> Backend {

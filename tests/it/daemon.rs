@@ -7,6 +7,7 @@ mod kill;
 mod orders;
 mod screen;
 mod support;
+mod tls;
 mod ward;
 
 use std::fs;

@@ -194,6 +194,16 @@ impl Daemon<'_> {
         line.rsplit_once("address=").unwrap().1.trim().parse().unwrap()
     }
 
+    pub(super) fn tls_address(&mut self) -> SocketAddr {
+        let line = self.wait_for_log("listening with TLS");
+        line.rsplit_once("address=").unwrap().1.trim().parse().unwrap()
+    }
+
+    /// Open descriptors of the process.
+    pub(super) fn n_descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.process.0.id())).unwrap().count()
+    }
+
     /// Asks it to stop and waits for its end.
     pub(super) fn terminate(mut self) -> ExitStatus {
         kill(Pid::from_raw(self.process.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
@@ -308,7 +318,7 @@ pub(super) fn has_dcmtk(program: &str) -> bool {
 }
 
 /// DCMTK's program, to this address.
-fn dcmtk(program: &str, calling: &str, address: SocketAddr) -> Command {
+pub(super) fn dcmtk(program: &str, calling: &str, address: SocketAddr) -> Command {
     let mut command = Command::new(program);
     // Without this, Nagle's algorithm costs 40 ms a message.
     command.env("TCP_NODELAY", "1").args(["-v", "-to", "60", "-ta", "120", "-td", "120"]);
