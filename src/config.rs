@@ -56,6 +56,12 @@ pub enum ConfigError {
         /// What to write.
         hint: &'static str,
     },
+    /// TLS to a peer, and nothing to show it.
+    #[error("`{key}` wants TLS, and `dicom.tls` with our certificate is missing; see docs/tls.md")]
+    NeedsTls {
+        /// The setting.
+        key: &'static str,
+    },
     /// Instructions that the networks cannot run on.
     #[error("`inference.instruction_set` cannot be used")]
     Instructions(#[from] NoInstructions),
@@ -134,6 +140,9 @@ pub struct Peer {
     pub ae_title: AeTitle,
     /// Host and port.
     pub address: PeerAddress,
+    /// Whether it is spoken to over TLS, with the certificate of `dicom.tls`.
+    #[serde(default)]
+    pub tls: bool,
 }
 
 /// Received instances on disk.
@@ -326,6 +335,14 @@ impl Config {
         let most = PREPARED_MAX as u64;
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
+        if self.dicom.tls.is_none() {
+            if self.worklist.as_ref().is_some_and(|worklist| worklist.tls) {
+                return Err(ConfigError::NeedsTls { key: "worklist.tls" });
+            }
+            if self.dicom.peers.iter().any(|peer| peer.tls) {
+                return Err(ConfigError::NeedsTls { key: "dicom.peer.tls" });
+            }
+        }
         let (n_peers, most) = (self.dicom.peers.len() as u64, PEERS_MAX as u64);
         in_range("number of `dicom.peer`", n_peers, 0..=most, "0 to 64")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
@@ -407,6 +424,8 @@ mod tests {
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
         check("[spool]\nprepared_files = 5000", "0 to 4096");
+        let peer = "[[dicom.peer]]\nae_title='A'\naddress='ct:104'\ntls = true";
+        check(peer, "dicom.tls");
         check("[series]\nquiet_s = 0", "1 to 3600");
         check("[series]\nsettle_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");

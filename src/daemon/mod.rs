@@ -32,11 +32,12 @@ pub use self::error::DaemonError;
 use self::arrivals::SeriesTask;
 use self::recorder::{Heard, Recorder, recorder};
 use crate::clock::Clock;
-use crate::config::{Config, DisplayBackend};
+use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
+use crate::dicom::scu::PeerAddress;
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, Sink, StoreScp};
-use crate::dicom::tls::Acceptor;
+use crate::dicom::tls::{Acceptor, Connector, Tls};
 use crate::dicom::uid::SopInstanceUid;
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
@@ -95,7 +96,7 @@ impl Daemon {
         screener: Screener,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, DaemonError> {
-        let acceptor = config.dicom.load_tls(clock.unix_ms())?.map(|tls| tls.acceptor());
+        let tls = config.dicom.load_tls(clock.unix_ms())?;
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
@@ -122,17 +123,23 @@ impl Daemon {
         let (events, happened) = mpsc::channel(SCP_EVENTS_MAX);
         let mut assembler = SeriesAssembler::new(parts.config.waits());
         arrivals::reopen(&parts.db, &mut assembler, parts.clock.monotonic()).await?;
-        let orders = parts.spawn_worklist(&mut rest, &stopping_rest);
+        let orders = parts.spawn_worklist(&mut rest, tls.as_ref(), &stopping_rest)?;
         let series_task = parts.series_task(assembler, wake_worker, orders);
         let mut series = JoinSet::new();
         series.spawn(async move { Ok(series_task.run(arrived, happened).await?) });
 
-        let sink =
-            Arc::new(parts.spawn_recording(&mut series, &mut rest, arrivals, &stopping_rest));
+        let sink = Arc::new(parts.spawn_recording(
+            &mut series,
+            &mut rest,
+            arrivals,
+            tls.as_ref(),
+            &stopping_rest,
+        )?);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let mut listeners = JoinSet::new();
         let mut serve = |bound, tls| serve(&scp, bound, tls, &stopping_listeners, &mut listeners);
-        let (addresses, tls_addresses) = (serve(plain, None), serve(secure, acceptor));
+        let (addresses, tls_addresses) =
+            (serve(plain, None), serve(secure, tls.as_ref().map(Tls::acceptor)));
         parts.status.ready();
         let status = parts.status;
         Ok(Self {
@@ -275,10 +282,13 @@ impl Parts {
     fn spawn_worklist(
         &self,
         tasks: &mut JoinSet<Result<(), DaemonError>>,
+        tls: Option<&Tls>,
         stopping: &watch::Receiver<bool>,
-    ) -> Option<Arrivals> {
+    ) -> Result<Option<Arrivals>, DaemonError> {
+        let Some(settings) = self.config.worklist.clone() else { return Ok(None) };
         let task = WorklistTask {
-            settings: self.config.worklist.clone()?,
+            tls: connector(tls, settings.tls, &settings.address)?,
+            settings,
             calling_ae: self.config.dicom.ae_title.clone(),
             db: self.db.clone(),
             clock: Arc::clone(&self.clock),
@@ -288,7 +298,7 @@ impl Parts {
         let (arrivals, arrived) = Arrivals::channel();
         let stop = stopped(stopping.clone());
         tasks.spawn(async move { Ok(task.run(arrived, stop).await?) });
-        Some(arrivals)
+        Ok(Some(arrivals))
     }
 
     /// What writes rows, makes files ahead, and reports on storage commitment.
@@ -297,21 +307,27 @@ impl Parts {
         series: &mut JoinSet<Result<(), DaemonError>>,
         rest: &mut JoinSet<Result<(), DaemonError>>,
         heard: mpsc::Sender<Heard>,
+        tls: Option<&Tls>,
         stopping: &watch::Receiver<bool>,
-    ) -> Recorder {
+    ) -> Result<Recorder, DaemonError> {
         let heart = self.hearts.register("rows", HEARTBEAT_RECEIVE);
         let (unheard, to_report) = mpsc::channel(REPORTS_QUEUE_MAX);
         let clock = Arc::clone(&self.clock);
         let (sink, rows) = recorder(self.db.clone(), clock, heard, unheard, heart);
         series.spawn(async move { Ok(rows.run().await?) });
-        let dicom = Arc::new(self.config.dicom.clone());
-        let reporting = reports::run(dicom, to_report, stopping.clone());
+        let peer = |peer: &Peer| {
+            let tls = connector(tls, peer.tls, &peer.address)?;
+            Ok((peer.ae_title.clone(), (peer.address.clone(), tls)))
+        };
+        let peers = self.config.dicom.peers.iter().map(peer).collect::<Result<_, DaemonError>>()?;
+        let own = self.config.dicom.ae_title.clone();
+        let reporting = reports::run(own, peers, to_report, stopping.clone());
         let stock = stock::keep(Arc::clone(&self.spool), stopping.clone());
         rest.spawn(async move {
             tokio::join!(reporting, stock);
             Ok(())
         });
-        sink
+        Ok(sink)
     }
 
     /// Outbox, display, counts and watchdog.
@@ -458,6 +474,17 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError>
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// TLS to a peer that wants it.
+fn connector(
+    tls: Option<&Tls>,
+    is_wanted: bool,
+    address: &PeerAddress,
+) -> Result<Option<Connector>, DaemonError> {
+    let tls = tls.filter(|_| is_wanted);
+    let connector = tls.map(|tls| tls.connector(address.host())).transpose();
+    Ok(connector.map_err(ConfigError::from)?)
 }
 
 /// Serves on these; says where that is.

@@ -28,6 +28,7 @@ use crate::db::{Db, DbError};
 use crate::delivery::retry;
 use crate::dicom::scu::find::{FindRequest, find};
 use crate::dicom::scu::{ScuError, ScuOptions};
+use crate::dicom::tls::Connector;
 use crate::dicom::uid::{AeTitle, StudyInstanceUid};
 use crate::dicom::worklist::{SOP_CLASS, ScheduledProcedureStep, WorklistError, WorklistQuery};
 use crate::error::{Chain, Dispose, Disposition};
@@ -113,6 +114,8 @@ pub struct WorklistTask {
     pub settings: WorklistSettings,
     /// Our own name.
     pub calling_ae: AeTitle,
+    /// TLS to it; plain DICOM without.
+    pub tls: Option<Connector>,
     /// Where entries go.
     pub db: Db,
     /// For the days that are asked for, and the time of an answer.
@@ -198,7 +201,8 @@ impl WorklistTask {
 
     /// One query a station, beating meanwhile.
     async fn round(&self) -> Round {
-        let mut asking = pin!(ask(&self.settings, &self.calling_ae, self.clock.unix_ms()));
+        let mut asking =
+            pin!(ask(&self.settings, &self.calling_ae, self.tls.clone(), self.clock.unix_ms()));
         loop {
             self.heart.beat();
             tokio::select! {
@@ -275,8 +279,14 @@ fn back_off(n_failures: u32, disposition: Disposition, settings: &WorklistSettin
 
 /// Asks for the orders of each station in turn, from yesterday to tomorrow: whatever the time zone,
 /// today is among them. A station that does not answer leaves the others' entries.
-pub async fn ask(settings: &WorklistSettings, calling_ae: &AeTitle, now_unix_ms: i64) -> Round {
-    let options = ScuOptions::new(calling_ae.clone(), settings.called_ae_title.clone());
+pub async fn ask(
+    settings: &WorklistSettings,
+    calling_ae: &AeTitle,
+    tls: Option<Connector>,
+    now_unix_ms: i64,
+) -> Round {
+    let peer = settings.called_ae_title.clone();
+    let options = ScuOptions { tls, ..ScuOptions::new(calling_ae.clone(), peer) };
     let mut stations: Vec<_> = settings.station_ae_titles.iter().cloned().map(Some).collect();
     if stations.is_empty() {
         stations.push(None);

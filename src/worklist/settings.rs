@@ -32,6 +32,9 @@ pub struct WorklistSettings {
     pub address: PeerAddress,
     /// Its AE title.
     pub called_ae_title: AeTitle,
+    /// Whether it is spoken to over TLS, with the certificate of `dicom.tls`.
+    #[serde(default)]
+    pub tls: bool,
     /// The scanners whose orders are asked for; all of CT where it is empty.
     #[serde(default)]
     pub station_ae_titles: Vec<AeTitle>,

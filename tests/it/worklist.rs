@@ -90,7 +90,7 @@ async fn query(port: u16, options: &ScuOptions) -> Result<Found, ScuError> {
 async fn every_character_set_is_read_as_pydicom_reads_it() {
     let Some(mut peer) = Peer::pynetdicom("charsets") else { return };
     let settings = settings(peer.port, "station_ae_titles = ['CT1']");
-    let round = ask(&settings, &"PAROTIDD".parse().unwrap(), NOW_MS).await;
+    let round = ask(&settings, &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert!(round.incomplete.is_none(), "{:?}", round.incomplete);
     assert_eq!(
         peer.line(),
@@ -114,7 +114,7 @@ async fn a_peer_that_never_ends_is_cancelled() {
     assert_eq!(peer.line(), json!({"cancelled": true}));
     let first = ScheduledProcedureStep::parse(&found.identifiers[0]).unwrap();
     assert_eq!(first.accession_number.expose(), "A1");
-    let round = ask(&settings(peer.port, ""), &"PAROTIDD".parse().unwrap(), NOW_MS).await;
+    let round = ask(&settings(peer.port, ""), &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert_eq!(round.entries.len(), limits::FIND_ANSWERS_MAX);
     assert!(matches!(round.incomplete, Some(QueryError::TooMany)), "{:?}", round.incomplete);
 }
@@ -143,7 +143,7 @@ async fn peers_that_misbehave_are_left_with_the_right_word() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_no_entries_do_not_hide_the_others() {
     let Some(peer) = Peer::pynetdicom("garbage") else { return };
-    let round = ask(&settings(peer.port, ""), &"PAROTIDD".parse().unwrap(), NOW_MS).await;
+    let round = ask(&settings(peer.port, ""), &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert_eq!(round.entries.len(), 1);
     assert_eq!(round.entries[0].accession_number.expose(), "A1");
     assert!(matches!(round.incomplete, Some(QueryError::Unreadable(4))), "{:?}", round.incomplete);
@@ -273,7 +273,8 @@ async fn peers_that_break_the_protocol_are_left() {
 async fn dcmtk_s_worklist_is_read() {
     let Some(ris) = Ris::with_examples() else { return };
     let found = async |now_ms: i64, more: &str| {
-        let round = ask(&settings(ris.port, more), &"PAROTIDD".parse().unwrap(), now_ms).await;
+        let round =
+            ask(&settings(ris.port, more), &"PAROTIDD".parse().unwrap(), None, now_ms).await;
         assert!(round.incomplete.is_none(), "{:?}", round.incomplete);
         round.entries
     };
@@ -305,7 +306,7 @@ async fn dcmtk_s_answers_keep_their_letters() {
         date: "20260101".into(),
     };
     let Some(ris) = Ris::start(&[entry]) else { return };
-    let round = ask(&settings(ris.port, ""), &"PAROTIDD".parse().unwrap(), NOW_MS).await;
+    let round = ask(&settings(ris.port, ""), &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert!(round.incomplete.is_none(), "{:?}", round.incomplete);
     assert_eq!(round.entries.len(), 1);
     assert_eq!(round.entries[0].referring_physician.expose(), "Smith^Jane=山田^太郎");

@@ -20,6 +20,13 @@ impl PeerAddress {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The host alone, without the brackets of an IPv6 address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let host = self.0.rsplit_once(':').map_or(self.0.as_str(), |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
 }
 
 impl FromStr for PeerAddress {
@@ -59,6 +66,10 @@ mod tests {
     fn addresses_name_host_and_port() {
         for good in ["ris:104", "10.0.0.1:11112", "[::1]:104", "ris.example.org:1"] {
             assert_eq!(good.parse::<PeerAddress>().unwrap().as_str(), good);
+            assert!(
+                ["ris", "10.0.0.1", "::1", "ris.example.org"]
+                    .contains(&good.parse::<PeerAddress>().unwrap().host())
+            );
         }
         for bad in ["ris", ":104", "ris:", "ris:0", "ris:99999", "::1:104", "http://ris:1", "a b:1"]
         {
