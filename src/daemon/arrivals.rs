@@ -48,6 +48,8 @@ impl SeriesTask {
             let deadline = self.assembler.next_deadline();
             let wait = deadline.map_or(TASK_BEAT, |at| at.saturating_sub(now)).min(TASK_BEAT);
             tokio::select! {
+                // What an association brought is heard of before its end.
+                biased;
                 arrival = arrivals.recv() => match arrival {
                     Some(arrivals) => self.arrived(arrivals),
                     None => break,

@@ -11,6 +11,7 @@ mod dataset_scan;
 pub mod dimse;
 mod encapsulated;
 pub mod header;
+mod listener;
 pub mod outline_object;
 pub mod part10;
 pub mod received;
