@@ -12,7 +12,7 @@ use crate::delivery::{Destination, DestinationError, destination};
 use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
-use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX};
+use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PREPARED_MAX, STOW_REQUESTS_MAX};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,21 @@ pub enum ConfigError {
         /// What to write.
         hint: &'static str,
     },
+    /// An address of STOW-RS that others can reach, without a token to keep them out.
+    #[error(
+        "`stow.listen` has {address}, which is not loopback, and `stow.bearer_token_file` is not set: \
+         anyone could store images; set it, or listen on 127.0.0.1 or [::1]"
+    )]
+    OpenToAnyone {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A path that no address can begin with.
+    #[error("`stow.base_path` is {path:?}; use \"/dicom-web\" or the like, or \"\" for none")]
+    BasePath {
+        /// What it is.
+        path: String,
+    },
     /// Instructions that the networks cannot run on.
     #[error("`inference.instruction_set` cannot be used")]
     Instructions(#[from] NoInstructions),
@@ -77,6 +92,8 @@ pub struct Config {
     pub models_dir: Option<PathBuf>,
     /// The DICOM side.
     pub dicom: DicomConfig,
+    /// Images over DICOMweb.
+    pub stow: StowConfig,
     /// Received instances on disk.
     pub spool: SpoolConfig,
     /// When a series is stable.
@@ -104,6 +121,22 @@ pub struct DicomConfig {
     pub associations_max: usize,
     /// Silence within an association before it is aborted, seconds.
     pub idle_timeout_s: u64,
+}
+
+/// Images over DICOMweb (STOW-RS), beside the DICOM side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StowConfig {
+    /// Addresses to listen on; off where there is none.
+    pub listen: Vec<SocketAddr>,
+    /// What stands before `/studies` in our address.
+    pub base_path: String,
+    /// A file whose one line is the bearer token that every sender must show. Needed for any address but
+    /// loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_token_file: Option<PathBuf>,
+    /// Requests at once.
+    pub requests_max: usize,
 }
 
 /// Received instances on disk.
@@ -172,6 +205,7 @@ impl Default for Config {
             data_dir: state.map_or_else(|| PathBuf::from("var"), PathBuf::from),
             models_dir: None,
             dicom: DicomConfig::default(),
+            stow: StowConfig::default(),
             spool: SpoolConfig::default(),
             series: SeriesConfig::default(),
             inference: InferenceConfig::default(),
@@ -190,6 +224,37 @@ impl Default for DicomConfig {
             calling_ae_titles: vec![title("*")],
             associations_max: 16,
             idle_timeout_s: 30,
+        }
+    }
+}
+
+impl Default for StowConfig {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            base_path: "/dicom-web".to_owned(),
+            bearer_token_file: None,
+            requests_max: 4,
+        }
+    }
+}
+
+impl StowConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let open = self.listen.iter().find(|address| !address.ip().is_loopback());
+        if let (Some(&address), None) = (open, &self.bearer_token_file) {
+            return Err(ConfigError::OpenToAnyone { address });
+        }
+        let segments = self.base_path.strip_prefix('/').map(|path| path.split('/'));
+        let is_plain = |segment: &str| {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+            !segment.is_empty() && segment.bytes().all(plain)
+        };
+        let is_path = segments.is_some_and(|mut segments| segments.all(is_plain));
+        if is_path || self.base_path.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::BasePath { path: self.base_path.clone() })
         }
     }
 }
@@ -264,6 +329,8 @@ impl Config {
             "1 to 64",
         )?;
         in_range("dicom.idle_timeout_s", self.dicom.idle_timeout_s, 1..=3600, "1 to 3600")?;
+        let most = STOW_REQUESTS_MAX as u64;
+        in_range("stow.requests_max", self.stow.requests_max as u64, 1..=most, "1 to 32")?;
         let most = PREPARED_MAX as u64;
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
@@ -280,6 +347,7 @@ impl Config {
             let hint = "name the scanner's AE title, or [\"*\"] for anyone";
             return Err(ConfigError::Empty { key: "dicom.calling_ae_titles", hint });
         }
+        self.stow.check()?;
         Ok(destination::check_all(&self.destinations)?)
     }
 }
@@ -313,6 +381,16 @@ mod tests {
     }
 
     #[test]
+    fn dicomweb_is_off_and_open_to_others_only_with_a_token() {
+        assert_eq!(load("").unwrap().stow.listen, []);
+        let check = |settings: &str| assert!(load(&format!("[stow]\n{settings}")).is_ok());
+        check("listen = ['127.0.0.1:8042', '[::1]:8042']");
+        check("listen = ['0.0.0.0:8042']\nbearer_token_file = '/etc/parotidd/token'");
+        check("base_path = ''");
+        check("base_path = '/a/b-c'");
+    }
+
+    #[test]
     fn mistakes_say_what_to_change() {
         let check = |text: &str, says: &str| {
             let error = load(text).unwrap_err();
@@ -324,6 +402,12 @@ mod tests {
         check("[dicom]\nlisten = ['scanner']", "socket address");
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
+        check("[stow]\nlisten = ['0.0.0.0:8042']", "anyone could store images");
+        check("[stow]\nlisten = ['[::1]:8042', '10.0.0.1:8042']", "10.0.0.1:8042");
+        check("[stow]\nrequests_max = 33", "1 to 32");
+        for path in ["/", "dicom-web", "/dicom-web/", "//a", "/a b", "/{a}"] {
+            check(&format!("[stow]\nbase_path = '{path}'"), "\"/dicom-web\"");
+        }
         check("[spool]\nprepared_files = 5000", "0 to 4096");
         check("[series]\nquiet_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");

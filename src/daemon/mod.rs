@@ -35,6 +35,7 @@ use crate::config::{Config, DisplayBackend};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
+use crate::dicom::stow::{BearerToken, Stow, StowOptions};
 use crate::dicom::uid::SopInstanceUid;
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
@@ -56,6 +57,7 @@ use crate::worker::{self, Worker};
 #[derive(Debug)]
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
+    stow_addresses: Vec<SocketAddr>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -95,6 +97,8 @@ impl Daemon {
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
         let bound = bind(&parts.config.dicom.listen).await?;
+        let stow_bound = bind(&parts.config.stow.listen).await?;
+        let stow_options = parts.stow_options()?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
@@ -130,17 +134,17 @@ impl Daemon {
         });
         let sink = Arc::new(sink);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
+        let stow = Stow::new(stow_options, Arc::clone(&scp));
         let mut listeners = JoinSet::new();
-        let mut addresses = Vec::new();
-        for listener in bound {
-            addresses.extend(listener.local_addr());
-            let stop = stopped(stopping_listeners.clone());
-            listeners.spawn(Arc::clone(&scp).serve(listener, stop));
-        }
+        let stop = || stopped(stopping_listeners.clone());
+        let addresses = serve_all(&mut listeners, bound, |it| Arc::clone(&scp).serve(it, stop()));
+        let stow_addresses =
+            serve_all(&mut listeners, stow_bound, |it| Arc::clone(&stow).serve(it, stop()));
         parts.status.ready();
         let status = parts.status;
         Ok(Self {
             addresses,
+            stow_addresses,
             status,
             listeners,
             stop_listeners,
@@ -154,10 +158,16 @@ impl Daemon {
         })
     }
 
-    /// Where it listens.
+    /// Where it listens for DICOM.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it listens for STOW-RS.
+    #[must_use]
+    pub fn stow_addresses(&self) -> &[SocketAddr] {
+        &self.stow_addresses
     }
 
     /// What it does.
@@ -234,6 +244,21 @@ impl Parts {
             idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
             clock: Arc::clone(&self.clock),
         }
+    }
+
+    fn stow_options(&self) -> Result<StowOptions, DaemonError> {
+        let stow = &self.config.stow;
+        let token = stow.bearer_token_file.as_deref().map(|path| {
+            BearerToken::read(path)
+                .map_err(|source| DaemonError::Token { path: path.to_owned(), source })
+        });
+        Ok(StowOptions {
+            base_path: stow.base_path.clone(),
+            token: token.transpose()?,
+            requests_max: stow.requests_max,
+            head_timeout: ARTIM,
+            idle_timeout: std::time::Duration::from_secs(self.config.dicom.idle_timeout_s),
+        })
     }
 
     fn worker(&self, outbox: Waker) -> Worker {
@@ -405,6 +430,20 @@ async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError>
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Serves each of these; says where they are.
+fn serve_all<F: Future<Output = ()> + Send + 'static>(
+    tasks: &mut JoinSet<()>,
+    bound: Vec<TcpListener>,
+    serve: impl Fn(TcpListener) -> F,
+) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for listener in bound {
+        addresses.extend(listener.local_addr());
+        tasks.spawn(serve(listener));
+    }
+    addresses
 }
 
 fn display_backend(config: &Config) -> Backend {

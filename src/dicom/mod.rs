@@ -20,6 +20,7 @@ pub mod segmentation;
 pub mod segmentation_reader;
 pub mod store_scp;
 pub mod store_scu;
+pub mod stow;
 pub mod structure_set_reader;
 pub mod transfer_syntax;
 pub mod uid;

@@ -1,6 +1,7 @@
-//! The storage SCP and SCU over real sockets: with each other, with DCMTK, and with peers that
+//! The storage SCP and SCU, and STOW-RS, over real sockets: with each other, with DCMTK, and with peers that
 //! misbehave byte by byte.
 
+mod stow;
 mod support;
 
 use std::io::Read;
@@ -380,12 +381,12 @@ async fn dcmtk_sends_compressed_images_and_they_stay_as_sent() {
     server.expect_alive().await;
 }
 
-/// Runs a script of `tests/peers`; `None` where pynetdicom is not installed.
-async fn pynetdicom(script: &'static str, arguments: Vec<String>) -> Option<serde_json::Value> {
+/// Runs a script of `tests/peers`; `None` where its library is not installed.
+async fn python_peer(script: &'static str, arguments: Vec<String>) -> Option<serde_json::Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = root.join("target/peers-venv/bin/python");
     if !python.exists() {
-        eprintln!("skipped: pynetdicom is not installed (`make peers` does that)");
+        eprintln!("skipped: the peers' libraries are not installed (`make peers` does that)");
         return None;
     }
     let script = root.join("tests/peers").join(script);
@@ -402,7 +403,7 @@ async fn pynetdicom_is_promised_what_is_stored_and_nothing_else() {
     let files = ["1.2.3.1", "1.2.3.2"].map(|uid| write_file(folder.path(), uid, 5_000));
     let files = files.map(|path| path.to_str().unwrap().to_owned());
     let arguments = [server.address.port().to_string()].into_iter().chain(files).collect();
-    let Some(heard) = pynetdicom("storage_commitment.py", arguments).await else { return };
+    let Some(heard) = python_peer("storage_commitment.py", arguments).await else { return };
     let expected = serde_json::json!({
         "stored": [0, 0],
         "action": 0,

@@ -69,6 +69,11 @@ impl Incoming {
         Self { part: spool.begin(meta.clone()), meta, calling_ae }
     }
 
+    /// What was said of it before it came.
+    pub(in crate::dicom) fn meta(&self) -> &FileMeta {
+        &self.meta
+    }
+
     /// Appends bytes.
     pub(in crate::dicom) fn write(&mut self, bytes: &[u8]) {
         if let Ok(part) = &mut self.part

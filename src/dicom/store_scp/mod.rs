@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use self::association::Association;
-use self::incoming::Summary;
+pub(in crate::dicom) use self::incoming::{Incoming, Refusal, Summary};
 use self::negotiation::{Agreement, negotiate};
 pub use self::negotiation::{CallingAeTitles, Rejection, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
@@ -171,6 +171,11 @@ impl<S: InstanceSink> StoreScp<S> {
         shutdown: impl Future<Output = ()> + Send,
     ) {
         listener::serve(self, listener, shutdown).await;
+    }
+
+    /// Where this service and others beside it keep what they receive.
+    pub(in crate::dicom) fn spool(&self) -> &Arc<Spool> {
+        &self.spool
     }
 
     /// An exchange in which instances may come has begun: its number, which no other has.
