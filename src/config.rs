@@ -16,7 +16,9 @@ use crate::dicom::uid::AeTitle;
 use crate::error::{Dispose, Disposition};
 use crate::inference::{InstructionSet, NoInstructions};
 use crate::intake::series::Waits;
-use crate::limits::{ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PEERS_MAX, PREPARED_MAX};
+use crate::limits::{
+    ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PEERS_MAX, PREPARED_MAX, STOW_REQUESTS_MAX,
+};
 use crate::worklist::{WorklistSettings, WorklistSettingsError};
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
@@ -62,6 +64,21 @@ pub enum ConfigError {
         /// The setting.
         key: &'static str,
     },
+    /// An address of STOW-RS that others can reach, without a token to keep them out.
+    #[error(
+        "`stow.listen` has {address}, which is not loopback, and `stow.bearer_token_file` is not set: \
+         anyone could store images; set it, or listen on 127.0.0.1 or [::1]"
+    )]
+    OpenToAnyone {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A path that no address can begin with.
+    #[error("`stow.base_path` is {path:?}; use \"/dicom-web\" or the like, or \"\" for none")]
+    BasePath {
+        /// What it is.
+        path: String,
+    },
     /// Instructions that the networks cannot run on.
     #[error("`inference.instruction_set` cannot be used")]
     Instructions(#[from] NoInstructions),
@@ -94,6 +111,8 @@ pub struct Config {
     pub models_dir: Option<PathBuf>,
     /// The DICOM side.
     pub dicom: DicomConfig,
+    /// Images over DICOMweb.
+    pub stow: StowConfig,
     /// Received instances on disk.
     pub spool: SpoolConfig,
     /// When a series is stable.
@@ -143,6 +162,22 @@ pub struct Peer {
     /// Whether it is spoken to over TLS, with the certificate of `dicom.tls`.
     #[serde(default)]
     pub tls: bool,
+}
+
+/// Images over DICOMweb (STOW-RS), beside the DICOM side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StowConfig {
+    /// Addresses to listen on; off where there is none.
+    pub listen: Vec<SocketAddr>,
+    /// What stands before `/studies` in our address.
+    pub base_path: String,
+    /// A file whose one line is the bearer token that every sender must show. Needed for any address but
+    /// loopback.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_token_file: Option<PathBuf>,
+    /// Requests at once.
+    pub requests_max: usize,
 }
 
 /// Received instances on disk.
@@ -214,6 +249,7 @@ impl Default for Config {
             data_dir: state.map_or_else(|| PathBuf::from("var"), PathBuf::from),
             models_dir: None,
             dicom: DicomConfig::default(),
+            stow: StowConfig::default(),
             spool: SpoolConfig::default(),
             series: SeriesConfig::default(),
             inference: InferenceConfig::default(),
@@ -258,6 +294,37 @@ impl DicomConfig {
             tracing::warn!("{caution}");
         }
         Ok(Some(tls))
+    }
+}
+
+impl Default for StowConfig {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            base_path: "/dicom-web".to_owned(),
+            bearer_token_file: None,
+            requests_max: 4,
+        }
+    }
+}
+
+impl StowConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let open = self.listen.iter().find(|address| !address.ip().is_loopback());
+        if let (Some(&address), None) = (open, &self.bearer_token_file) {
+            return Err(ConfigError::OpenToAnyone { address });
+        }
+        let segments = self.base_path.strip_prefix('/').map(|path| path.split('/'));
+        let is_plain = |segment: &str| {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || b"-._~".contains(&c);
+            !segment.is_empty() && segment.bytes().all(plain)
+        };
+        let is_path = segments.is_some_and(|mut segments| segments.all(is_plain));
+        if is_path || self.base_path.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::BasePath { path: self.base_path.clone() })
+        }
     }
 }
 
@@ -332,6 +399,8 @@ impl Config {
             "1 to 64",
         )?;
         in_range("dicom.idle_timeout_s", self.dicom.idle_timeout_s, 1..=3600, "1 to 3600")?;
+        let most = STOW_REQUESTS_MAX as u64;
+        in_range("stow.requests_max", self.stow.requests_max as u64, 1..=most, "1 to 32")?;
         let most = PREPARED_MAX as u64;
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
@@ -359,6 +428,7 @@ impl Config {
             let hint = "name the scanner's AE title, or [\"*\"] for anyone";
             return Err(ConfigError::Empty { key: "dicom.calling_ae_titles", hint });
         }
+        self.stow.check()?;
         if let Some(worklist) = &self.worklist {
             worklist.check()?;
         }
@@ -407,6 +477,16 @@ mod tests {
     }
 
     #[test]
+    fn dicomweb_is_off_and_open_to_others_only_with_a_token() {
+        assert_eq!(load("").unwrap().stow.listen, []);
+        let check = |settings: &str| assert!(load(&format!("[stow]\n{settings}")).is_ok());
+        check("listen = ['127.0.0.1:8042', '[::1]:8042']");
+        check("listen = ['0.0.0.0:8042']\nbearer_token_file = '/etc/parotidd/token'");
+        check("base_path = ''");
+        check("base_path = '/a/b-c'");
+    }
+
+    #[test]
     fn mistakes_say_what_to_change() {
         let check = |text: &str, says: &str| {
             let error = load(text).unwrap_err();
@@ -423,6 +503,12 @@ mod tests {
         check("[dicom]\nlisten = ['scanner']", "socket address");
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
+        check("[stow]\nlisten = ['0.0.0.0:8042']", "anyone could store images");
+        check("[stow]\nlisten = ['[::1]:8042', '10.0.0.1:8042']", "10.0.0.1:8042");
+        check("[stow]\nrequests_max = 33", "1 to 32");
+        for path in ["/", "dicom-web", "/dicom-web/", "//a", "/a b", "/{a}"] {
+            check(&format!("[stow]\nbase_path = '{path}'"), "\"/dicom-web\"");
+        }
         check("[spool]\nprepared_files = 5000", "0 to 4096");
         let peer = "[[dicom.peer]]\nae_title='A'\naddress='ct:104'\ntls = true";
         check(peer, "dicom.tls");

@@ -120,6 +120,27 @@ pub const ORDERS_MAX: usize = 10_000;
 /// Most entries looked at for one series. More than one order is none.
 pub const ORDER_CANDIDATES_MAX: usize = 256;
 
+/// Most STOW-RS requests at once, whatever the configuration says.
+pub const STOW_REQUESTS_MAX: usize = 32;
+/// Most bytes of a STOW-RS request's line and headers, and of its body that are read at once.
+pub const STOW_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of one STOW-RS request: some studies of the largest series.
+pub const STOW_REQUEST_BYTES_MAX: u64 = 32 * 1024 * 1024 * 1024;
+/// Most parts of one STOW-RS request: two of the largest series.
+pub const STOW_PARTS_MAX: usize = 2 * SERIES_INSTANCES_MAX;
+/// Most bytes of a STOW-RS request that wait in memory: a piece that was read, or the headers of a part.
+pub const STOW_HELD_BYTES_MAX: usize = 512 * 1024;
+/// So many bytes of a STOW-RS request come within the idle time-out, or it ends.
+pub const STOW_PACE_BYTES: usize = 64 * 1024;
+/// Characters of a multipart boundary (RFC 2046 5.1.1).
+pub const BOUNDARY_CHARACTERS_MAX: usize = 70;
+/// Most bytes before an instance's data set: preamble and file meta information, which have some 400.
+pub const FILE_META_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a bearer token.
+pub const BEARER_TOKEN_BYTES_MAX: usize = 4096;
+/// Time after which a sender is asked to come back.
+pub const RETRY_AFTER: Duration = Duration::from_secs(10);
+
 /// Time that instances are gathered before their rows are written: what a scanner sends in it shares one
 /// transaction.
 pub const RECORD_GATHER: Duration = Duration::from_millis(50);
@@ -230,6 +251,10 @@ const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());
 // Receiving at full load stays below 32 MiB: a PDU, and what of it is not written yet.
 const _: () = assert!(ASSOCIATIONS_MAX * 2 * PDU_BYTES_MAX as usize <= 32 * 1024 * 1024);
+// So does STOW-RS: what was read and not handed on, and the piece that is.
+const _: () = assert!(
+    STOW_REQUESTS_MAX * (STOW_HELD_BYTES_MAX + 2 * STOW_HEAD_BYTES_MAX) <= 32 * 1024 * 1024
+);
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::db::DbError;
+use crate::dicom::stow::TokenError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
 use crate::screening::screener::ScreenError;
@@ -36,6 +37,14 @@ pub enum DaemonError {
         address: SocketAddr,
         /// Why not.
         source: std::io::Error,
+    },
+    /// The word that STOW-RS senders must show.
+    #[error("could not take the bearer token from `{path}`")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: TokenError,
     },
     /// The database.
     #[error("the database failed")]

@@ -36,7 +36,8 @@ use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::{Destination, Outbox, Waker};
 use crate::dicom::scu::PeerAddress;
-use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, Sink, StoreScp};
+use crate::dicom::store_scp::{CallingAeTitles, ScpOptions, StoreScp};
+use crate::dicom::stow::{BearerToken, Stow, StowOptions};
 use crate::dicom::tls::{Acceptor, Connector, Tls};
 use crate::dicom::uid::SopInstanceUid;
 use crate::display::backend::Backend;
@@ -61,6 +62,7 @@ use crate::worklist::{Arrivals, WorklistTask};
 pub struct Daemon {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
+    stow_addresses: Vec<SocketAddr>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -102,19 +104,16 @@ impl Daemon {
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
         let plain = bind(&parts.config.dicom.listen).await?;
         let secure = bind(parts.config.dicom.tls_listen()).await?;
+        let stow_bound = bind(&parts.config.stow.listen).await?;
+        let stow_options = parts.stow_options()?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
 
-        let outbox = Outbox::new(
-            parts.db.clone(),
-            Arc::clone(&parts.clock),
-            Arc::clone(&parts.destinations),
-        );
+        let outbox = parts.outbox();
         let waker = outbox.waker();
         let attempts = outbox.attempts();
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
-
         let (wake_worker, wakes) = sync_channel(1);
         let worker = parts.worker(waker);
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
@@ -136,16 +135,22 @@ impl Daemon {
             &stopping_rest,
         )?);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
+        let stow = Stow::new(stow_options, Arc::clone(&scp));
         let mut listeners = JoinSet::new();
-        let mut serve = |bound, tls| serve(&scp, bound, tls, &stopping_listeners, &mut listeners);
-        let (addresses, tls_addresses) =
-            (serve(plain, None), serve(secure, tls.as_ref().map(Tls::acceptor)));
+        let stop = || stopped(stopping_listeners.clone());
+        let mut serve = |bound, tls: Option<Acceptor>| {
+            serve_all(&mut listeners, bound, |it| Arc::clone(&scp).serve(it, tls.clone(), stop()))
+        };
+        let addresses = serve(plain, None);
+        let tls_addresses = serve(secure, tls.as_ref().map(Tls::acceptor));
+        let stow_addresses =
+            serve_all(&mut listeners, stow_bound, |it| Arc::clone(&stow).serve(it, stop()));
         parts.status.ready();
-        let status = parts.status;
         Ok(Self {
             addresses,
             tls_addresses,
-            status,
+            stow_addresses,
+            status: parts.status,
             listeners,
             stop_listeners,
             series,
@@ -168,6 +173,12 @@ impl Daemon {
     #[must_use]
     pub fn tls_addresses(&self) -> &[SocketAddr] {
         &self.tls_addresses
+    }
+
+    /// Where it listens for STOW-RS.
+    #[must_use]
+    pub fn stow_addresses(&self) -> &[SocketAddr] {
+        &self.stow_addresses
     }
 
     /// What it does.
@@ -244,6 +255,25 @@ impl Parts {
             idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
             clock: Arc::clone(&self.clock),
         }
+    }
+
+    fn stow_options(&self) -> Result<StowOptions, DaemonError> {
+        let stow = &self.config.stow;
+        let token = stow.bearer_token_file.as_deref().map(|path| {
+            BearerToken::read(path)
+                .map_err(|source| DaemonError::Token { path: path.to_owned(), source })
+        });
+        Ok(StowOptions {
+            base_path: stow.base_path.clone(),
+            token: token.transpose()?,
+            requests_max: stow.requests_max,
+            head_timeout: ARTIM,
+            idle_timeout: std::time::Duration::from_secs(self.config.dicom.idle_timeout_s),
+        })
+    }
+
+    fn outbox(&self) -> Outbox {
+        Outbox::new(self.db.clone(), Arc::clone(&self.clock), Arc::clone(&self.destinations))
     }
 
     fn worker(&self, outbox: Waker) -> Worker {
@@ -487,18 +517,16 @@ fn connector(
     Ok(connector.map_err(ConfigError::from)?)
 }
 
-/// Serves on these; says where that is.
-fn serve<S: Sink>(
-    scp: &Arc<StoreScp<S>>,
-    bound: Vec<TcpListener>,
-    tls: Option<Acceptor>,
-    stopping: &watch::Receiver<bool>,
+/// Serves each of these; says where they are.
+fn serve_all<F: Future<Output = ()> + Send + 'static>(
     tasks: &mut JoinSet<()>,
+    bound: Vec<TcpListener>,
+    serve: impl Fn(TcpListener) -> F,
 ) -> Vec<SocketAddr> {
-    let addresses = bound.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+    let mut addresses = Vec::new();
     for listener in bound {
-        let stop = stopped(stopping.clone());
-        tasks.spawn(Arc::clone(scp).serve(listener, tls.clone(), stop));
+        addresses.extend(listener.local_addr());
+        tasks.spawn(serve(listener));
     }
     addresses
 }

@@ -6,6 +6,7 @@ mod contract;
 mod kill;
 mod orders;
 mod screen;
+mod stow;
 mod support;
 mod tls;
 mod ward;
@@ -273,6 +274,7 @@ fn bad_settings_end_with_64_and_say_what_to_change() {
     check("[dicom]\nlisten = [\"scanner\"]", "socket address");
     check("[dicom]\nassociations_max = 0", "use 1 to 64");
     check("[series]\nquiet_s = 0", "use 1 to 3600");
+    check("[stow]\nlisten = [\"0.0.0.0:8042\"]", "`stow.bearer_token_file` is not set");
     check("[[destination]]\nname = \"ward\"\nkind = \"webhook\"", "needs `url`");
     check("[dicom\n", "line 3");
     let missing = run(&["check-config", "/nowhere/parotidd.toml"]);
@@ -295,6 +297,7 @@ fn check_config_prints_every_setting() {
     let dicom = ["ae_title", "listen", "calling_ae_titles", "associations_max", "idle_timeout_s"];
     check("dicom", &dicom);
     check("series", &["quiet_s", "settle_s"]);
+    check("stow", &["listen", "base_path", "requests_max"]);
     check("display", &["backend", "path"]);
     assert_eq!(settings["destination"][0]["name"].as_str(), Some("ward"));
     assert_eq!(settings["destination"][0]["on"].as_array().unwrap().len(), 3);

@@ -33,6 +33,7 @@ const ROOMS: &[&str] = &[
     "evaluation",
     // 5
     "dicom::store_scp",
+    "dicom::stow",
     "delivery",
     "system",
     "worklist",
@@ -224,6 +225,8 @@ fn each_thing_stands_in_its_room_alone() {
         ("dicom_dictionary_std", &["src/dicom/"]),
         ("dicom_object", &["src/dicom/"]),
         ("dicom_ul", &["src/dicom/"]),
+        ("use hyper", &["src/dicom/stow/"]),
+        ("multer::", &["src/dicom/stow/"]),
         ("use nifti::", &["src/evaluation/labels/"]),
         ("use csv::", &["src/evaluation/"]),
         ("unsafe {", &["src/display/framebuffer.rs", "src/inference/kernels/"]),

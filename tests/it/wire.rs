@@ -1,7 +1,8 @@
-//! The storage SCP and SCU over real sockets: with each other, with DCMTK, and with peers that
+//! The storage SCP and SCU, and STOW-RS, over real sockets: with each other, with DCMTK, and with peers that
 //! misbehave byte by byte.
 
 mod procedure_step;
+mod stow;
 mod support;
 mod tls;
 

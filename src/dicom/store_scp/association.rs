@@ -6,23 +6,20 @@
 //!   +--release, abort, silence, protocol error--> end
 //! ```
 
-use std::collections::BTreeSet;
-
 use dicom_ul::pdu::{AbortRQSource, Pdu};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
-use super::incoming::Incoming;
+use super::incoming::{Incoming, Summary};
 use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
 use super::storage_commitment::Reports;
-use super::{AssociationEnd, Sink, Stop, StoreScp};
+use super::{AssociationEnd, Sink, StoreScp};
 use crate::dicom::dimse::{self, ActionRequest, ChangeRequest, Command, StoreRequest, StoreStatus};
+use crate::dicom::listener::Stop;
 use crate::dicom::part10::FileMeta;
-use crate::dicom::received::ReceivedInstance;
-use crate::dicom::uid::SeriesInstanceUid;
 use crate::dicom::upper_layer::{self, PduStream, PduType, Pdv, UpperLayerError};
-use crate::error::{Chain, Dispose, Disposition};
+use crate::error::Chain;
 use crate::limits;
 
 /// Where in a message the association stands.
@@ -59,13 +56,6 @@ pub(super) enum Service {
     Action(ActionRequest),
     Create(ChangeRequest),
     Set(ChangeRequest),
-}
-
-/// What a finished association leaves behind.
-#[derive(Debug, Default)]
-pub(super) struct Summary {
-    pub(super) n_instances: u64,
-    pub(super) series: BTreeSet<SeriesInstanceUid>,
 }
 
 pub(super) struct Association<'a, T, S> {
@@ -311,46 +301,16 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
         self.agreement.contexts.iter().find(|context| context.id == id)
     }
 
-    /// From the last piece to the status: only what is durable and recorded is a success.
+    /// From the last piece to the status.
     async fn complete(&mut self, incoming: Incoming) -> StoreStatus {
-        let instance = match incoming.finish(self.scp.options.clock.as_ref()) {
-            Ok(instance) => instance,
+        match incoming.complete(self.scp, self.number, None).await {
+            Ok(instance) => {
+                self.summary.add(instance.series);
+                StoreStatus::Success
+            }
             Err(refusal) => {
                 tracing::warn!(error = %Chain(&refusal), "instance refused");
-                return refusal.status();
-            }
-        };
-        let series = instance.series.clone();
-        let path = instance.path.clone();
-        let status = self.record(instance).await;
-        match status {
-            StoreStatus::Success => {
-                self.summary.n_instances += 1;
-                if self.summary.series.len() < limits::ASSOCIATION_SERIES_MAX {
-                    self.summary.series.insert(series);
-                }
-            }
-            // Refused for good, so it does not stay; one that may be recorded later does.
-            StoreStatus::CannotUnderstand => {
-                if let Err(error) = self.scp.spool.remove(&path) {
-                    tracing::warn!(error = %Chain(&error), "refused instance left in the spool");
-                }
-            }
-            _ => {}
-        }
-        status
-    }
-
-    async fn record(&self, instance: ReceivedInstance) -> StoreStatus {
-        match timeout(limits::RECORD_STALL, self.scp.sink.committed(self.number, instance)).await {
-            Ok(Ok(())) => StoreStatus::Success,
-            Ok(Err(error)) => {
-                tracing::warn!(error = %Chain(&error), "instance not recorded");
-                error.disposition().into()
-            }
-            Err(_) => {
-                tracing::warn!("instance not recorded in time");
-                Disposition::Retry.into()
+                refusal.status()
             }
         }
     }

@@ -7,8 +7,7 @@
 //!                 +-- evicted while silent, if too many                    +--> spool --> sink --> Success
 //! ```
 //!
-//! Each connection has a thread of its own with a runtime of its own: it waits for its peer and for the
-//! disk, and nobody waits for it. `Success` is answered only after the file is durable and the sink has
+//! Each connection has a thread of its own ([`listener`]). `Success` is answered only after the file is durable and the sink has
 //! taken the instance. A permit is taken only by a complete and acceptable request, so silent connections
 //! never lock a scanner out.
 
@@ -20,7 +19,6 @@ mod request;
 mod sink;
 mod storage_commitment;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,15 +28,16 @@ use dicom_ul::pdu::Pdu;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::association::Association;
+pub(in crate::dicom) use self::incoming::{Incoming, Refusal, Summary};
 use self::negotiation::{Agreement, negotiate};
 pub use self::negotiation::{CallingAeTitles, Rejection, SERVICE_SOP_CLASSES, STORAGE_SOP_CLASSES};
 use self::request::AssociateRequest;
 pub use self::sink::{InstanceSink, ListSink, Sink, SinkError};
 use crate::clock::Clock;
+use crate::dicom::listener::{self, Serve, Stop};
 use crate::dicom::tls::{Acceptor, HandshakeError};
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
@@ -108,14 +107,22 @@ pub enum ScpEvent {
     },
 }
 
-/// Whether the service goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    No,
-    /// What has begun is finished.
-    Drain,
-    /// At once.
-    Now,
+/// The service on one kind of port.
+struct Listening<S> {
+    scp: Arc<StoreScp<S>>,
+    tls: Option<Acceptor>,
+}
+
+impl<S: Sink> Serve for Listening<S> {
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        evicted: oneshot::Receiver<()>,
+        stopping: watch::Receiver<Stop>,
+    ) {
+        self.scp.connection(stream, peer, self.tls.as_ref(), evicted, stopping).await;
+    }
 }
 
 /// The service; shared by all its listeners.
@@ -152,108 +159,60 @@ impl<S: Sink> StoreScp<S> {
         tls: Option<Acceptor>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        let (stop, stopping) = watch::channel(Stop::No);
-        let mut tasks = JoinSet::new();
-        // Connections without an association, oldest first; dropping one's sender evicts it.
-        let mut pending: VecDeque<oneshot::Sender<()>> = VecDeque::new();
-        let mut wait = limits::ACCEPT_WAIT_MIN;
-        tokio::pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                Some(ended) = tasks.join_next() => {
-                    report_panic(ended);
-                    continue;
-                }
-                accepted = listener.accept() => accepted,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Mostly no descriptor left: it passes when an association ends.
-                    tracing::warn!(%error, "could not accept a connection");
-                    sleep(wait).await;
-                    wait = (wait * 2).min(limits::ACCEPT_WAIT_MAX);
-                    continue;
-                }
-            };
-            wait = limits::ACCEPT_WAIT_MIN;
-            pending.retain(|evict| !evict.is_closed());
-            if pending.len() == limits::CONNECTIONS_PENDING_MAX {
-                pending.pop_front();
-            }
-            let (evict, evicted) = oneshot::channel();
-            pending.push_back(evict);
-            let (scp, tls, stopping) = (Arc::clone(&self), tls.clone(), stopping.clone());
-            tasks.spawn_blocking(move || scp.on_own_thread(stream, peer, tls, evicted, stopping));
-        }
-        drop(listener);
-        drop(pending);
-        // Nobody listens when no association is open.
-        let _ = stop.send(Stop::Drain);
-        let drain = async {
-            while let Some(ended) = tasks.join_next().await {
-                report_panic(ended);
-            }
-        };
-        if timeout(limits::DRAIN, drain).await.is_err() {
-            tracing::warn!("associations cut off at the end of the drain");
-            let _ = stop.send(Stop::Now);
-            // One that waits for the disk can't be cut off; it ends with the process.
-            let cut_off = async { while tasks.join_next().await.is_some() {} };
-            let _ = timeout(limits::LINGER, cut_off).await;
-            tasks.detach_all();
-        }
+        listener::serve(Arc::new(Listening { scp: self, tls }), listener, shutdown).await;
     }
 
-    /// Serves a connection to its end.
-    fn on_own_thread(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        tls: Option<Acceptor>,
-        evicted: oneshot::Receiver<()>,
-        stopping: watch::Receiver<Stop>,
+    /// Where this service and others beside it keep what they receive.
+    pub(in crate::dicom) fn spool(&self) -> &Arc<Spool> {
+        &self.spool
+    }
+
+    /// An exchange in which instances may come has begun: its number, which no other has.
+    pub(in crate::dicom) async fn opened(&self, calling_ae: AeTitle, peer: SocketAddr) -> u64 {
+        let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(association, %peer, %calling_ae, "association opened");
+        self.tell(ScpEvent::Opened { association, calling_ae, peer }).await;
+        association
+    }
+
+    /// That exchange has ended.
+    pub(in crate::dicom) async fn closed(
+        &self,
+        association: u64,
+        end: AssociationEnd,
+        summary: Summary,
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let served = runtime.and_then(|runtime| {
-            let mut cut_off = stopping.clone();
-            let stream = stream.into_std()?;
-            runtime.block_on(async {
-                let stream = TcpStream::from_std(stream)?;
-                tokio::select! {
-                    () = self.connection(stream, peer, tls, evicted, stopping) => {}
-                    _ = cut_off.wait_for(|stop| *stop == Stop::Now) => {}
-                }
-                Ok(())
-            })
-        });
-        if let Err(error) = served {
-            // Mostly no descriptor left: it passes when an association ends.
-            tracing::warn!(%peer, %error, "could not serve a connection");
+        let Summary { n_instances, series } = summary;
+        // Whoever hears of the end has heard of what it brought.
+        let settled = timeout(limits::RECORD_STALL, self.sink.settled()).await;
+        if !matches!(settled, Ok(Ok(()))) {
+            tracing::warn!(association, "instances not recorded at the end of their association");
         }
+        let series = series.into_iter().collect();
+        tracing::debug!(association, ?end, n_instances, "association closed");
+        self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;
+    }
+
+    async fn tell(&self, event: ScpEvent) {
+        // A receiver that is gone does not want to know; one that is stuck must not hold us for ever.
+        let _ = self.events.send_timeout(event, limits::RECORD_STALL).await;
     }
 
     async fn connection(
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        tls: Option<Acceptor>,
+        tls: Option<&Acceptor>,
         mut evicted: oneshot::Receiver<()>,
         stopping: watch::Receiver<Stop>,
     ) {
         let deadline = Instant::now() + self.options.artim;
-        // Without it a response waits for the peer's delayed ACK, some 40 ms an instance.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(%peer, %error, "could not set TCP_NODELAY");
-        }
         let Some(acceptor) = tls else {
             return self.converse(stream, peer, deadline, evicted, stopping).await;
         };
         let secured = tokio::select! {
             biased;
-            secured = self.secure(&acceptor, stream, peer, deadline) => secured,
+            secured = self.secure(acceptor, stream, peer, deadline) => secured,
             // Too many silent connections, or the end of the service.
             _ = &mut evicted => return,
         };
@@ -362,15 +321,12 @@ impl<S: Sink> StoreScp<S> {
         permit: OwnedSemaphorePermit,
         mut stopping: watch::Receiver<Stop>,
     ) {
-        let association = self.n_associations.fetch_add(1, Ordering::Relaxed);
         let calling_ae = agreement.calling_ae.clone();
-        tracing::debug!(association, %peer, %calling_ae, "association opened");
-        let opened = ScpEvent::Opened { association, calling_ae: calling_ae.clone(), peer };
-        self.tell(opened).await;
+        let association = self.opened(calling_ae.clone(), peer).await;
         let mut served = Association::new(pdus, self, association, agreement, permit);
         let outcome = served.run(&mut stopping).await;
         // This drops the permit and an instance that is not complete.
-        let (association::Summary { n_instances, series }, reports) = served.end();
+        let (summary, reports) = served.end();
         let end = match &outcome {
             Ok(end) => *end,
             Err(error) => {
@@ -378,31 +334,13 @@ impl<S: Sink> StoreScp<S> {
                 AssociationEnd::Failed
             }
         };
-        // Whoever hears of the end has heard of what it brought.
-        let settled = timeout(limits::RECORD_STALL, self.sink.settled()).await;
-        if !matches!(settled, Ok(Ok(()))) {
-            tracing::warn!(association, "instances not recorded at the end of their association");
-        }
-        tracing::debug!(association, ?end, n_instances, "association closed");
+        self.closed(association, end, summary).await;
         for report in reports.unheard() {
             self.sink.report_unheard(&calling_ae, report);
         }
-        let series = series.into_iter().collect();
-        self.tell(ScpEvent::Closed { association, end, n_instances, series }).await;
         match outcome {
             Ok(_) => pdus.linger().await,
             Err(error) => pdus.abort(&error).await,
         }
-    }
-
-    async fn tell(&self, event: ScpEvent) {
-        // A receiver that is gone does not want to know; one that is stuck must not hold us for ever.
-        let _ = self.events.send_timeout(event, limits::RECORD_STALL).await;
-    }
-}
-
-fn report_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "the task of a connection failed");
     }
 }

@@ -123,10 +123,11 @@ pub(super) struct Server {
     pub(super) address: std::net::SocketAddr,
     pub(super) records: Arc<Records>,
     pub(super) spool: Arc<Spool>,
+    pub(super) scp: Arc<StoreScp<Records>>,
     events: mpsc::Receiver<ScpEvent>,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<()>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Server {
@@ -163,10 +164,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(scp.serve(listener, tls, async move {
+        let served = tokio::spawn(Arc::clone(&scp).serve(listener, tls, async move {
             let _ = stopped.await;
         }));
-        Self { address, records, spool, events, stop: Some(stop), served, _dir: dir }
+        Self { address, records, spool, scp, events, stop: Some(stop), served, dir }
     }
 
     pub(super) fn instances(&self) -> Vec<ReceivedInstance> {
@@ -188,6 +189,11 @@ impl Server {
         let mut files = Vec::new();
         walk(self.spool.folder(), &mut files);
         files.iter().map(|path| path.strip_prefix(self.spool.folder()).unwrap().into()).collect()
+    }
+
+    /// Files that wait to be written over, or are being.
+    pub(super) fn n_part_files(&self) -> usize {
+        std::fs::read_dir(self.dir.path().join("prepared")).unwrap().count()
     }
 
     /// Waits until the spool is as empty as it should be after a peer that broke off.
