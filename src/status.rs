@@ -23,7 +23,7 @@ pub struct Status {
     pub n_series_screened: u64,
     /// Instances received since start.
     pub n_instances_received: u64,
-    /// Open DICOM associations.
+    /// Open DICOM associations and STOW-RS requests.
     pub n_associations: u32,
     /// Names of the destinations that cannot be reached now.
     #[serde(default)]
