@@ -184,9 +184,14 @@ impl<S: Sink> StoreScp<S> {
     ) {
         let Summary { n_instances, series } = summary;
         // Whoever hears of the end has heard of what it brought.
-        let settled = timeout(limits::RECORD_STALL, self.sink.settled()).await;
-        if !matches!(settled, Ok(Ok(()))) {
-            tracing::warn!(association, "instances not recorded at the end of their association");
+        if n_instances > 0 {
+            let settled = timeout(limits::RECORD_STALL, self.sink.settled()).await;
+            if !matches!(settled, Ok(Ok(()))) {
+                tracing::warn!(
+                    association,
+                    "instances not recorded at the end of their association"
+                );
+            }
         }
         let series = series.into_iter().collect();
         tracing::debug!(association, ?end, n_instances, "association closed");

@@ -1,7 +1,7 @@
 //! Files made ahead: their blocks are written and their names are synced before anything arrives.
 //!
-//! To make a new file durable takes a transaction of the file system's journal, twice as long as to
-//! write half a megabyte over blocks that are there. So some are kept ready, and made anew when
+//! To make a new file durable takes a transaction of the file system's journal; to write over blocks that
+//! are there does not. So some are kept ready, and made anew when
 //! nothing arrives. Where there is none, an instance gets a new file and takes the longer way.
 
 use std::collections::VecDeque;
