@@ -5,6 +5,7 @@ mod complete;
 mod contract;
 mod kill;
 mod orders;
+mod orthanc;
 mod screen;
 mod stow;
 mod support;

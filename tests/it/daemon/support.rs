@@ -45,6 +45,10 @@ fn wait_or<T>(give_up: impl FnOnce() -> T, look: &mut impl FnMut() -> Option<T>)
 pub(super) struct Process(Child);
 
 impl Process {
+    pub(super) fn new(child: Child) -> Self {
+        Self(child)
+    }
+
     /// Waits for its end.
     pub(super) fn end(&mut self) -> ExitStatus {
         wait_for("the end of a process", || self.0.try_wait().unwrap())

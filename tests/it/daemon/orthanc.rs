@@ -1,0 +1,148 @@
+//! Orthanc, a PACS that others wrote, sends a series and wants it committed, without TLS and with it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::support::*;
+use crate::certificates::Certificates;
+
+/// A port that nobody listens on.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Orthanc as a process of its own, its index and images in a folder that goes with it.
+struct Orthanc {
+    process: Process,
+    http: String,
+    folder: TempDir,
+}
+
+impl Orthanc {
+    /// Knows the peer PAROTIDD at this address; `None` where Orthanc is not installed. With `tls` both its own
+    /// port and what it sends are TLS.
+    fn start(dicom_port: u16, peer: SocketAddr, tls: Option<&Certificates>) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let http_port = free_port();
+        let mut settings = json!({
+            "Name": "peer", "DicomAet": "ORTHANC", "DicomPort": dicom_port, "HttpPort": http_port,
+            "StorageDirectory": folder.path(), "IndexDirectory": folder.path(),
+            "AuthenticationEnabled": false, "Plugins": [],
+            "DicomModalities": {"parotidd": {
+                "AET": "PAROTIDD", "Host": peer.ip(), "Port": peer.port(), "UseDicomTls": tls.is_some(),
+            }},
+        });
+        if let Some(certificates) = tls {
+            settings["DicomTlsEnabled"] = json!(true);
+            settings["DicomTlsPrivateKey"] = json!(certificates.path("server.key"));
+            settings["DicomTlsCertificate"] = json!(certificates.path("server.pem"));
+            settings["DicomTlsTrustedCertificates"] = json!(certificates.path("ours.pem"));
+        }
+        let configuration = folder.path().join("orthanc.json");
+        fs::write(&configuration, settings.to_string()).unwrap();
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = Command::new("Orthanc");
+        // Where Debian puts it, which is not on the path of every user.
+        let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap());
+        command.env("PATH", path).arg(&configuration).stdin(Stdio::null());
+        let command = command.stdout(log.try_clone().unwrap()).stderr(log);
+        let Ok(child) = command.spawn() else {
+            eprintln!("skipped: Orthanc is not installed");
+            return None;
+        };
+        let http = format!("http://127.0.0.1:{http_port}");
+        let mut orthanc = Self { process: Process::new(child), http, folder };
+        wait_for("Orthanc", || {
+            assert!(!orthanc.process.has_ended(), "{}", orthanc.log());
+            orthanc.log().contains("Orthanc has started").then_some(())
+        });
+        Some(orthanc)
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let mut response = ureq::get(format!("{}{path}", self.http)).call().unwrap();
+        response.body_mut().read_json().unwrap()
+    }
+
+    fn post(&self, path: &str, body: &[u8]) -> Value {
+        let sent = ureq::post(format!("{}{path}", self.http)).send(body);
+        let mut response = sent.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()));
+        response.body_mut().read_json().unwrap()
+    }
+
+    /// Its identifier of the series in these files.
+    fn import(&self, series: &Series) -> Value {
+        let mut parent = Value::Null;
+        for file in &series.files {
+            parent = self.post("/instances", &fs::read(file).unwrap())["ParentSeries"].take();
+        }
+        parent
+    }
+}
+
+/// Sends a series from Orthanc, which then asks for storage commitment on another association and has its
+/// report on one of ours.
+fn exchange(tls: Option<&Certificates>) {
+    let dicom_port = free_port();
+    let peer = format!("ae_title = \"ORTHANC\"\naddress = \"127.0.0.1:{dicom_port}\"\n");
+    let dicom = "[dicom]\nlisten = [\"127.0.0.1:0\"]\ncalling_ae_titles = [\"ORTHANC\"]\n";
+    let mut settings = format!("{dicom}[[dicom.peer]]\n{peer}");
+    if let Some(certificates) = tls {
+        let ours = toml::to_string(&certificates.settings("server", &["ours"])).unwrap();
+        settings += &format!("tls = true\n[dicom.tls]\n{ours}");
+    }
+    let site = Site::new(&settings);
+    let mut daemon = site.start();
+    let address = if tls.is_some() { daemon.tls_address() } else { daemon.address() };
+    let Some(orthanc) = Orthanc::start(dicom_port, address, tls) else { return };
+
+    let series = &Phantoms::get().small;
+    let id = orthanc.import(series);
+    orthanc.post("/modalities/parotidd/echo", b"{}");
+    let order = json!({"Resources": [id], "Synchronous": true, "StorageCommitment": true});
+    let sent = orthanc.post("/modalities/parotidd/store", order.to_string().as_bytes());
+    assert_eq!((&sent["InstancesCount"], &sent["FailedInstancesCount"]), (&json!(30), &json!(0)));
+
+    let transaction = sent["StorageCommitmentTransactionUID"].as_str().unwrap_or_else(|| {
+        panic!("no storage commitment was asked for: {sent}");
+    });
+    let report = wait_for("the report on storage commitment", || {
+        let report = orthanc.get(&format!("/storage-commitment/{transaction}"));
+        (report["Status"] != "Pending").then_some(report)
+    });
+    assert_eq!(report["Status"], "Success", "{report}");
+    assert_eq!(report["Success"].as_array().map(Vec::len), Some(30), "{report}");
+    assert_eq!(report["RemoteAET"], "PAROTIDD");
+    daemon.wait_for_log("storage commitment reported peer=ORTHANC status=0000H");
+    check_spool(&site.data_dir().join("spool").join(&series.uid), series);
+    assert!(daemon.terminate().success());
+}
+
+/// The spool holds the data sets that Orthanc was given.
+fn check_spool(folder: &Path, series: &Series) {
+    for file in &series.files {
+        let (uid, sent) = data_set(file);
+        let (received_uid, received) = data_set(&folder.join(format!("{uid}.dcm")));
+        assert_eq!(received_uid, uid);
+        assert!(received == sent, "{uid} is not what was sent");
+    }
+}
+
+#[test]
+fn orthanc_sends_a_series_and_has_it_committed() {
+    exchange(None);
+}
+
+#[test]
+fn orthanc_does_so_over_tls_both_ways() {
+    exchange(Some(&Certificates::make()));
+}
