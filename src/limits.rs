@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const IMAGE_SIDE_MAX: usize = 2048;
 /// Most instances in one series.
 pub const SERIES_INSTANCES_MAX: usize = 4096;
+/// Most bytes of pixels that are decoded before their series is screened: a thousand slices of 512 x 512.
+pub const DECODED_AHEAD_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// How long such pixels wait to be used.
+pub const DECODED_AHEAD_KEEP: Duration = Duration::from_secs(600);
 /// Fewest slices that can be a volume.
 pub const SERIES_SLICES_MIN: usize = 8;
 /// Most voxels of one source volume: 1.2 GiB in 16 bit, what the 8 GB board can hold beside the rest.

@@ -203,7 +203,7 @@ async fn receive_alerts() -> Result<(SocketAddr, mpsc::Receiver<serde_json::Valu
 /// Key pictures and outlines, as `parotidd screen --out` makes them.
 fn draw(out: &Path, files: &PhantomFiles, clock: &dyn Clock) -> Result<Vec<PathBuf>> {
     let screener = screener(None, None)?;
-    let analysis = Analysis { screener: &screener, clock, on_stage: &|_| {} };
+    let analysis = Analysis { screener: &screener, clock, on_stage: &|_| {}, ahead: None };
     let images = scan(&files.slices).series.remove(&files.series).unwrap_or_default();
     let identity = series_identity(&files.series, &images);
     let folder = out.join("screened");

@@ -68,7 +68,8 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
     for (uid, images) in series {
         let spinner = progress::spinner(images.len());
         let on_stage = |stage: Stage| spinner.set_message(stage_text(stage));
-        let analysis = Analysis { screener: &screener, clock: &clock, on_stage: &on_stage };
+        let analysis =
+            Analysis { screener: &screener, clock: &clock, on_stage: &on_stage, ahead: None };
         let analysed = analysis.analyse(&series_identity(&uid, &images), images, &[])?;
         let report = &analysed.report;
         spinner.finish_and_clear();

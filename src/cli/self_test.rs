@@ -168,7 +168,7 @@ fn screen_twice(screener: &Screener, files: &[PathBuf]) -> Result<String> {
 fn screen(screener: &Screener, files: &[PathBuf]) -> Result<ScreeningReport> {
     let (uid, images) = scan(files).series.pop_first().context("the phantom was not found")?;
     let clock = SystemClock::new();
-    let analysis = Analysis { screener, clock: &clock, on_stage: &|_| {} };
+    let analysis = Analysis { screener, clock: &clock, on_stage: &|_| {}, ahead: None };
     Ok(analysis.screen(&series_identity(&uid, &images), images, &[])?)
 }
 

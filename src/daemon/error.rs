@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use crate::config::ConfigError;
 use crate::db::DbError;
-use crate::dicom::stow::TokenError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
 use crate::screening::screener::ScreenError;
@@ -38,14 +37,6 @@ pub enum DaemonError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The word that STOW-RS senders must show.
-    #[error("could not take the bearer token from `{path}`")]
-    Token {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: TokenError,
-    },
     /// The database.
     #[error("the database failed")]
     Db(#[from] DbError),
@@ -58,6 +49,9 @@ pub enum DaemonError {
     /// No thread for the worker.
     #[error("could not start the worker's thread")]
     Spawn(#[source] std::io::Error),
+    /// No threads for the pixels of compressed images.
+    #[error("could not start the threads that decode images")]
+    DecodeAhead(#[source] rayon::ThreadPoolBuildError),
     /// A task that runs for ever did not.
     #[error("the {task} task ended by itself")]
     TaskEnded {

@@ -22,6 +22,7 @@ use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{InstanceSink, ListSink, SinkError};
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
 use crate::error::{Chain, Dispose, Disposition};
+use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::Arrival;
 use crate::limits::{
     DB_BATCH_MAX, RECORD_GATHER, RECORD_QUEUE_MAX, RECORD_RETRY_MAX, RETRY_WAIT_MIN, TASK_BEAT,
@@ -62,6 +63,7 @@ pub(super) struct RowWriter {
     db: Db,
     queue: mpsc::Receiver<Entry>,
     heard: mpsc::Sender<Heard>,
+    ahead: Arc<DecodeAhead>,
     heart: Heart,
 }
 
@@ -71,11 +73,12 @@ pub(super) fn recorder(
     clock: Arc<dyn Clock>,
     heard: mpsc::Sender<Heard>,
     unheard: mpsc::Sender<Unheard>,
+    ahead: Arc<DecodeAhead>,
     heart: Heart,
 ) -> (Recorder, RowWriter) {
     let (sender, queue) = mpsc::channel(RECORD_QUEUE_MAX);
     let recorder = Recorder { db: db.clone(), clock, queue: sender, heard: heard.clone(), unheard };
-    (recorder, RowWriter { db, queue, heard, heart })
+    (recorder, RowWriter { db, queue, heard, ahead, heart })
 }
 
 impl Recorder {
@@ -219,6 +222,7 @@ impl RowWriter {
         }
         if !batch.is_empty() {
             self.record(&batch).await?;
+            batch.iter().for_each(|instance| self.ahead.offer(instance));
             // Without a series task we are stopping: the next start finds rows without a job.
             let _ = self.heard.send(Heard::Instances(arrivals)).await;
         }

@@ -13,9 +13,11 @@
 //! refused, and what is left out is listed.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
+use super::decode_ahead::DecodeAhead;
 use super::eligibility;
 use super::spacing::{Line, check_gaps, fit_line, is_same_direction, is_same_position};
 use crate::dicom::ct_image::{CtImage, CtImageError, ImagePlane};
@@ -105,18 +107,28 @@ pub fn assemble(
     find_volume(images, same_pixels).map_err(|reason| Refusal { reason, n_images })
 }
 
-/// Decodes the slices, in parallel, each straight into its place.
+/// Decodes the slices, in parallel, each straight into its place. Those that were decoded `ahead` are taken from
+/// there.
 ///
 /// # Errors
 /// The first image that can't be decoded.
-pub fn load(plan: &VolumePlan) -> Result<Volume<Hounsfield>, CtImageError> {
+pub fn load(
+    plan: &VolumePlan,
+    ahead: Option<&DecodeAhead>,
+) -> Result<Volume<Hounsfield>, CtImageError> {
     let mut volume = Volume::filled(plan.geometry, Hounsfield::AIR);
     let [_, n_rows, n_columns] = plan.geometry.shape();
-    volume
-        .voxels_mut()
-        .par_chunks_mut(n_rows * n_columns)
-        .zip(&plan.slices)
-        .try_for_each(|(slice, image)| decode_pixels(image, slice))?;
+    let n_ready = AtomicUsize::new(0);
+    volume.voxels_mut().par_chunks_mut(n_rows * n_columns).zip(&plan.slices).try_for_each(
+        |(slice, image)| match ahead {
+            Some(ahead) if ahead.take(image, slice) => {
+                n_ready.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            _ => decode_pixels(image, slice),
+        },
+    )?;
+    tracing::debug!(n = n_ready.into_inner(), "slices were decoded ahead");
     Ok(volume)
 }
 

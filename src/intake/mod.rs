@@ -1,7 +1,8 @@
-//! From instances to a volume: spool, series, eligibility, assembly.
+//! From instances to a volume: spool, series, eligibility, assembly, pixels decoded ahead.
 
 pub mod completeness;
 pub mod ct_volume;
+pub mod decode_ahead;
 pub mod eligibility;
 pub mod scan;
 pub mod series;

@@ -25,6 +25,7 @@ use crate::dicom::ct_image::{CtImage, read_images};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::series_keys::SeriesKeys;
 use crate::error::Chain;
+use crate::intake::decode_ahead::DecodeAhead;
 use crate::limits::WORKER_WAIT;
 use crate::phi::Phi;
 use crate::reason::Reason;
@@ -46,6 +47,8 @@ pub struct Worker {
     pub clock: Arc<dyn Clock>,
     /// The folder that instances' paths start from.
     pub spool: PathBuf,
+    /// Pixels that are decoded already.
+    pub ahead: Arc<DecodeAhead>,
     /// Whether there is a worklist to find orders in.
     pub has_worklist: bool,
     /// Who may be told.
@@ -79,6 +82,7 @@ impl Worker {
                     return Ok(());
                 }
             }
+            self.ahead.forget_old();
             if wakes.recv_timeout(WORKER_WAIT) == Err(RecvTimeoutError::Disconnected) {
                 return Ok(());
             }
@@ -89,8 +93,12 @@ impl Worker {
         let n_slices = u32::try_from(job.instances.len()).unwrap_or(u32::MAX);
         tracing::info!(series = %job.series, n_slices, attempt = job.attempt, "screening");
         let on_stage = |stage: Stage| self.status.analysing(Some((stage, n_slices)));
-        let analysis =
-            Analysis { screener: &self.screener, clock: &*self.clock, on_stage: &on_stage };
+        let analysis = Analysis {
+            screener: &self.screener,
+            clock: &*self.clock,
+            on_stage: &on_stage,
+            ahead: Some(&self.ahead),
+        };
         let (identity, images, unusable) = self.read(job);
         let outcome = if job.is_exhausted() {
             let report = analysis.failed(&identity, Reason::AnalysisFailed);
@@ -106,6 +114,7 @@ impl Worker {
                 Err(_) => self.put_off(job, "the analysis panicked".to_owned()),
             }
         };
+        self.ahead.forget(job.instances.iter().map(|instance| instance.path.as_path()));
         self.status.analysing(None);
         outcome
     }

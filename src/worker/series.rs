@@ -7,6 +7,7 @@ use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::error::Chain;
 use crate::imaging::Volume;
 use crate::intake::ct_volume::{VolumePlan, assemble, load};
+use crate::intake::decode_ahead::DecodeAhead;
 use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::screening::measure::Outline;
@@ -56,6 +57,8 @@ pub struct Analysis<'a> {
     pub clock: &'a dyn Clock,
     /// Hears of each step before it begins.
     pub on_stage: &'a (dyn Fn(Stage) + Sync),
+    /// Pixels that are decoded already.
+    pub ahead: Option<&'a DecodeAhead>,
 }
 
 impl std::fmt::Debug for Analysis<'_> {
@@ -97,7 +100,7 @@ impl Analysis<'_> {
         };
         on_stage(Stage::Loading);
         let is_lossy = images.iter().any(|image| image.instance.is_lossy);
-        let found = volume(images, unusable);
+        let found = volume(images, unusable, self.ahead);
         let mut screened = match &found {
             Ok((_, volume)) => self.screener.screen(volume, &on_stage)?,
             Err(reason) => Screened::not_assessable(*reason),
@@ -143,6 +146,7 @@ impl Analysis<'_> {
 fn volume(
     images: Vec<CtImage>,
     unusable: &[Reason],
+    ahead: Option<&DecodeAhead>,
 ) -> Result<(VolumePlan, Volume<Hounsfield>), Reason> {
     // A file of the series that can't be read is a hole in it, wherever the hole would be.
     if let Some(reason) = unusable.first() {
@@ -158,7 +162,7 @@ fn volume(
         spacing_mm = ?plan.geometry.spacing_mm(),
         "volume assembled"
     );
-    let volume = load(&plan).map_err(|error| {
+    let volume = load(&plan, ahead).map_err(|error| {
         tracing::warn!(error = %Chain(&error), "could not decode a slice");
         error.reason()
     })?;

@@ -2,6 +2,7 @@
 
 mod commitment;
 mod complete;
+mod compressed;
 mod contract;
 mod kill;
 mod orders;

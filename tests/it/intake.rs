@@ -144,7 +144,7 @@ fn a_volume_survives_each_encoding() {
         let series = Series::of(&original, encoding);
         let plan = series.plan().unwrap();
         assert_same_place(&plan.geometry, original.geometry());
-        assert!(load(&plan).unwrap().voxels() == original.voxels(), "{encoding:?}");
+        assert!(load(&plan, None).unwrap().voxels() == original.voxels(), "{encoding:?}");
         assert_eq!(plan.slices[3].instance.accession_number.expose(), "A-17");
         assert_eq!(PatientStudy::read(&series.paths[0]).unwrap().patient_id.expose(), "BALL-1");
     };
@@ -195,7 +195,7 @@ fn padding_becomes_air() {
         ..CtEncoding::default()
     };
     let series = Series::of(&volume, encoding);
-    let loaded = load(&series.plan().unwrap()).unwrap();
+    let loaded = load(&series.plan().unwrap(), None).unwrap();
     assert!(loaded.voxels().iter().all(|&hu| hu == Hounsfield::AIR));
 }
 
@@ -205,7 +205,7 @@ fn a_tilted_gantry_is_a_sheared_grid() {
     let series = Series::of(&original, CtEncoding::default());
     let plan = series.plan().unwrap();
     assert_same_place(&plan.geometry, original.geometry());
-    assert!(load(&plan).unwrap().voxels() == original.voxels());
+    assert!(load(&plan, None).unwrap().voxels() == original.voxels());
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn slices_in_opposite_order_give_the_same_patient() {
     let series = Series::of(&original, CtEncoding::default());
     let plan = series.plan().unwrap();
     assert_eq!(plan.slices[0].instance.instance_number, Some(N_SLICES as i64));
-    let loaded = load(&plan).unwrap();
+    let loaded = load(&plan, None).unwrap();
     assert_eq!(loaded.slice(0), original.slice(N_SLICES - 1));
     assert!(loaded.geometry().origin().distance(PatientPoint::new(0.0, 0.0, 67.0)) < 1e-6);
 }
@@ -400,7 +400,7 @@ fn frames_of_an_enhanced_ct_are_slices_in_every_coding() {
     let check = |path: &Path| {
         let plan = assemble(read_images(path).unwrap(), same_pixels).unwrap();
         assert_same_place(&plan.geometry, original.geometry());
-        assert!(load(&plan).unwrap().voxels() == original.voxels(), "{}", path.display());
+        assert!(load(&plan, None).unwrap().voxels() == original.voxels(), "{}", path.display());
     };
     check(&path);
     for (program, arguments) in [
@@ -541,7 +541,7 @@ fn no_file_of_others_panics() {
     assert!(n_images > 20, "{n_images}");
     for images in found.series.into_values() {
         if let Ok(plan) = assemble(images, same_pixels) {
-            load(&plan).unwrap();
+            load(&plan, None).unwrap();
         }
     }
 }

@@ -47,7 +47,7 @@ static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
     write_phantom(folder.path(), &spec, &phantom).unwrap();
     let (_, images) = scan(&[folder.path().to_owned()]).series.pop_first().unwrap();
     let plan = assemble(images, same_pixels).unwrap();
-    let volume = load(&plan).unwrap();
+    let volume = load(&plan, None).unwrap();
     let truth = phantom.tumor.unwrap().mask;
     let centers = phantom.glands.each_ref().map(|gland| gland.centroid().unwrap());
     let grid = gland_crop_grid(centers[1], Side::Left, [80, 80, 64], 1.0);

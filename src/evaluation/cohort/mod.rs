@@ -201,7 +201,8 @@ impl Cohort {
         let plan = assemble(images, same_pixels)
             .map_err(|source| CohortError::Assemble { case: case(), source })?;
         let files = self.truth_files(row, &found)?;
-        let volume = load(&plan).map_err(|source| CohortError::Load { case: case(), source })?;
+        let volume =
+            load(&plan, None).map_err(|source| CohortError::Load { case: case(), source })?;
         let frame_of_reference_uid = plan.slices[0].instance.frame_of_reference_uid.as_ref();
         let target = Target {
             grid: volume.geometry(),

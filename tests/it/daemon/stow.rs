@@ -67,10 +67,13 @@ fn a_series_over_dicomweb_becomes_one_alert() {
 fn a_token_that_cannot_be_read_is_named() {
     let stow = "[stow]\nlisten = [\"127.0.0.1:0\"]\nbearer_token_file = \"/nowhere/token\"\n";
     let site = Site::new(&format!("{SETTINGS}{stow}"));
-    let ended = run(&["run", "--config", site.config().to_str().unwrap()]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(
-        ended.stderr.contains("could not take the bearer token from `/nowhere/token`"),
-        "{ended:?}"
-    );
+    for command in [&["run", "--config"][..], &["check-config"]] {
+        let ended = run(&[command, &[site.config().to_str().unwrap()]].concat());
+        assert_eq!(ended.code, Some(64), "{ended:?}");
+        assert!(
+            ended.stderr.contains("could not take the bearer token from `/nowhere/token`"),
+            "{ended:?}"
+        );
+    }
+    assert!(!site.data_dir().exists(), "nothing is made with bad settings");
 }

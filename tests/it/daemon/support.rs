@@ -345,11 +345,16 @@ pub(super) struct Sending {
 
 impl Sending {
     pub(super) fn start(series: &Series, address: SocketAddr) -> Self {
+        Self::start_with(series, address, &[])
+    }
+
+    /// With options of `storescu`.
+    pub(super) fn start_with(series: &Series, address: SocketAddr, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("storescu.log");
         let file = File::create(&log).unwrap();
         let mut command = dcmtk("storescu", "CT1", address);
-        command.args(&series.files).stdin(Stdio::null());
+        command.args(options).args(&series.files).stdin(Stdio::null());
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Self { process: Process(child), log, _folder: folder }
     }

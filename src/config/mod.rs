@@ -1,7 +1,9 @@
 //! TOML to a checked [`Config`]; every default is written here.
 //!
 //! Nothing is bound, opened or created while settings are read. Unknown keys are errors. Files that settings
-//! name are opened by who needs them, [`DicomConfig::load_tls`] for one.
+//! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`].
+
+mod error;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,95 +11,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::delivery::{Destination, DestinationError, destination};
+pub use self::error::ConfigError;
+use crate::delivery::{Destination, destination};
 use crate::dicom::scu::PeerAddress;
-use crate::dicom::tls::{Tls, TlsFilesError, TlsSettings};
+use crate::dicom::stow::BearerToken;
+use crate::dicom::tls::{Tls, TlsSettings};
 use crate::dicom::uid::AeTitle;
-use crate::error::{Dispose, Disposition};
-use crate::inference::{InstructionSet, NoInstructions};
+use crate::inference::InstructionSet;
 use crate::intake::series::Waits;
 use crate::limits::{
     ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PEERS_MAX, PREPARED_MAX, STOW_REQUESTS_MAX,
 };
-use crate::worklist::{WorklistSettings, WorklistSettingsError};
-
-/// Settings that cannot be used; the program ends with 64 and is not started again.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("could not read the settings `{path}`")]
-    Read {
-        /// What was read.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Not TOML, an unknown key, or a value of the wrong kind.
-    #[error("could not understand the settings `{path}`")]
-    Parse {
-        /// What was read.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// A number outside its range.
-    #[error("`{key}` is {value}; use {range}")]
-    OutOfRange {
-        /// The setting.
-        key: &'static str,
-        /// What it is.
-        value: u64,
-        /// What it may be.
-        range: &'static str,
-    },
-    /// A list that must not be empty.
-    #[error("`{key}` is empty; {hint}")]
-    Empty {
-        /// The setting.
-        key: &'static str,
-        /// What to write.
-        hint: &'static str,
-    },
-    /// TLS to a peer, and nothing to show it.
-    #[error("`{key}` wants TLS, and `dicom.tls` with our certificate is missing; see docs/tls.md")]
-    NeedsTls {
-        /// The setting.
-        key: &'static str,
-    },
-    /// An address of STOW-RS that others can reach, without a token to keep them out.
-    #[error(
-        "`stow.listen` has {address}, which is not loopback, and `stow.bearer_token_file` is not set: \
-         anyone could store images; set it, or listen on 127.0.0.1 or [::1]"
-    )]
-    OpenToAnyone {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// A path that no address can begin with.
-    #[error("`stow.base_path` is {path:?}; use \"/dicom-web\" or the like, or \"\" for none")]
-    BasePath {
-        /// What it is.
-        path: String,
-    },
-    /// Instructions that the networks cannot run on.
-    #[error("`inference.instruction_set` cannot be used")]
-    Instructions(#[from] NoInstructions),
-    /// The files of `dicom.tls`.
-    #[error("`dicom.tls` cannot be used")]
-    Tls(#[from] TlsFilesError),
-    /// The destinations.
-    #[error("the destinations cannot be used")]
-    Destination(#[from] DestinationError),
-    /// The worklist.
-    #[error("the worklist cannot be used")]
-    Worklist(#[from] WorklistSettingsError),
-}
-
-impl Dispose for ConfigError {
-    fn disposition(&self) -> Disposition {
-        Disposition::Reject
-    }
-}
+use crate::worklist::WorklistSettings;
 
 /// All settings, checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -309,6 +234,16 @@ impl Default for StowConfig {
 }
 
 impl StowConfig {
+    /// Reads the bearer token, if there is to be one.
+    ///
+    /// # Errors
+    /// When the file does not hold one.
+    pub fn load_token(&self) -> Result<Option<BearerToken>, ConfigError> {
+        let Some(path) = &self.bearer_token_file else { return Ok(None) };
+        let token = BearerToken::read(path);
+        token.map(Some).map_err(|source| ConfigError::Token { path: path.clone(), source })
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let open = self.listen.iter().find(|address| !address.ip().is_loopback());
         if let (Some(&address), None) = (open, &self.bearer_token_file) {

@@ -1,0 +1,137 @@
+//! Opens the data folder: lock, database and spool, made to agree; and the ports.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use super::DaemonError;
+use super::parts::Parts;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{self, Db, DbThread, instances, jobs, results};
+use crate::dicom::uid::SopInstanceUid;
+use crate::error::Chain;
+use crate::intake::decode_ahead::DecodeAhead;
+use crate::intake::spool::{Leftovers, Spool, SpoolOptions};
+use crate::limits::PREPARE_AT_START;
+use crate::screening::Screener;
+use crate::status::{LastResult, ModelVersions, Status};
+use crate::status_writer::StatusWriter;
+use crate::system::heartbeat::Heartbeats;
+use crate::worker;
+
+/// Makes the data folder and locks it.
+pub(super) fn lock_data_dir(data_dir: &Path) -> Result<File, DaemonError> {
+    let problem = |source| DaemonError::DataDir { path: data_dir.to_owned(), source };
+    fs::create_dir_all(data_dir).map_err(problem)?;
+    let lock = File::create(data_dir.join("lock")).map_err(problem)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(DaemonError::InUse { path: data_dir.to_owned() }),
+        Err(fs::TryLockError::Error(source)) => Err(problem(source)),
+    }
+}
+
+/// Database and spool, made to agree; jobs that the last run left are queued again.
+pub(super) async fn open(
+    config: Config,
+    screener: Screener,
+    clock: Arc<dyn Clock>,
+) -> Result<(Parts, DbThread), DaemonError> {
+    let db_path = config.database();
+    let spool_options = SpoolOptions::of(&config.data_dir, config.spool.prepared_files);
+    let opening = move || -> Result<_, DaemonError> {
+        screener.warm_up()?;
+        let opened = db::open(&db_path)?;
+        let (spool, left) = Spool::open(&spool_options)?;
+        if left != Leftovers::default() {
+            let (n_restored, n_removed) = (left.restored.len(), left.removed.len());
+            tracing::warn!(n_restored, n_removed, "instances that were not finished");
+        }
+        if let Err(error) = spool.prepare(PREPARE_AT_START) {
+            tracing::warn!(error = %Chain(&error), "no files made ahead");
+        }
+        Ok((screener, opened, spool))
+    };
+    let (screener, opened, spool) = tokio::task::spawn_blocking(opening)
+        .await
+        .map_err(|_| DaemonError::TaskEnded { task: "opening" })??;
+    record_the_rest(&opened.db, &spool, &config).await?;
+    let n_jobs = opened.db.call(jobs::recover(screener.key())).await?;
+    if n_jobs > 0 {
+        tracing::info!(n_jobs, "jobs go on");
+    }
+    let identities = screener.identities();
+    let (status, _) = StatusWriter::new(Status {
+        models: Some(ModelVersions {
+            localizer: identities.localizer.version,
+            segmenter: identities.segmenter.version,
+        }),
+        last_result: last_result(&opened.db).await?,
+        ..Status::default()
+    });
+    let ahead =
+        DecodeAhead::new(spool.folder(), Arc::clone(&clock)).map_err(DaemonError::DecodeAhead)?;
+    let parts = Parts {
+        ahead: Arc::new(ahead),
+        destinations: config.destinations.clone().into(),
+        config,
+        screener: Arc::new(screener),
+        hearts: Heartbeats::new(Arc::clone(&clock)),
+        clock,
+        db: opened.db,
+        spool: Arc::new(spool),
+        status: Arc::new(status),
+    };
+    Ok((parts, opened.thread))
+}
+
+/// The newest answer, which a restart must not take off the display.
+async fn last_result(db: &Db) -> Result<Option<LastResult>, DaemonError> {
+    let Some(stored) = db.call(results::latest()).await? else { return Ok(None) };
+    // Stored by an earlier version, perhaps; the display can do without.
+    let report = serde_json::from_str(&stored.report).ok();
+    Ok(report.map(|report| LastResult {
+        finished_unix_ms: stored.created_unix_ms,
+        outcome: worker::outcome(&report),
+    }))
+}
+
+/// Writes a row for every instance of the spool that has none: the power went before it was written, or
+/// the database was damaged and a new one is empty.
+async fn record_the_rest(db: &Db, spool: &Spool, config: &Config) -> Result<(), DaemonError> {
+    let named = spool.recover()?.into_iter().filter_map(|path| {
+        let name = path.file_stem()?.to_str()?.parse::<SopInstanceUid>().ok()?;
+        Some((name, path))
+    });
+    let mut paths: BTreeMap<_, _> = named.collect();
+    let without = instances::without_row(paths.keys().cloned().collect());
+    let mut found = Vec::new();
+    for name in db.call(without).await? {
+        let Some(path) = paths.remove(&name) else { continue };
+        match spool.read_back(&path, &config.dicom.ae_title) {
+            Ok(instance) => found.push(instance),
+            Err(error) => tracing::warn!(%error, "an instance of the spool cannot be read"),
+        }
+    }
+    if !found.is_empty() {
+        let n = db.call(instances::record_all(found)).await?;
+        tracing::warn!(n, "instances were recorded from the spool");
+    }
+    Ok(())
+}
+
+pub(super) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError> {
+    let mut listeners = Vec::new();
+    for &address in addresses {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| DaemonError::Listen { address, source })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}

@@ -1,0 +1,229 @@
+//! What all tasks are made from, and how each of them is made.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use embedded_graphics::geometry::Size;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::arrivals::SeriesTask;
+use super::recorder::{Heard, Recorder, recorder};
+use super::{DaemonError, counts, reports, stock, stopped};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, DisplayBackend, Peer};
+use crate::db::Db;
+use crate::delivery::{Destination, Outbox, Waker};
+use crate::dicom::scu::PeerAddress;
+use crate::dicom::store_scp::{CallingAeTitles, ScpOptions};
+use crate::dicom::stow::{BearerToken, StowOptions};
+use crate::dicom::tls::{Connector, Tls};
+use crate::display::backend::Backend;
+use crate::display::task as display_task;
+use crate::error::Chain;
+use crate::intake::decode_ahead::DecodeAhead;
+use crate::intake::series::SeriesAssembler;
+use crate::intake::spool::Spool;
+use crate::limits::{ARTIM, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, REPORTS_QUEUE_MAX};
+use crate::screening::Screener;
+use crate::status_writer::StatusWriter;
+use crate::system::heartbeat::Heartbeats;
+use crate::system::notify;
+use crate::worker::Worker;
+use crate::worklist::{Arrivals, WorklistTask};
+
+/// What all tasks are made from.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) screener: Arc<Screener>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) db: Db,
+    pub(super) spool: Arc<Spool>,
+    pub(super) ahead: Arc<DecodeAhead>,
+    pub(super) destinations: Arc<[Destination]>,
+    pub(super) status: Arc<StatusWriter>,
+    pub(super) hearts: Heartbeats,
+}
+
+impl Parts {
+    pub(super) fn scp_options(&self) -> ScpOptions {
+        let dicom = &self.config.dicom;
+        let anyone = dicom.calling_ae_titles.iter().any(|title| title.as_str() == "*");
+        ScpOptions {
+            ae_title: dicom.ae_title.clone(),
+            calling_ae_titles: if anyone {
+                CallingAeTitles::Any
+            } else {
+                CallingAeTitles::Only(dicom.calling_ae_titles.iter().cloned().collect())
+            },
+            associations_max: dicom.associations_max,
+            artim: ARTIM,
+            idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
+    pub(super) fn stow_options(&self, token: Option<BearerToken>) -> StowOptions {
+        let stow = &self.config.stow;
+        StowOptions {
+            base_path: stow.base_path.clone(),
+            token,
+            requests_max: stow.requests_max,
+            head_timeout: ARTIM,
+            idle_timeout: std::time::Duration::from_secs(self.config.dicom.idle_timeout_s),
+        }
+    }
+
+    pub(super) fn outbox(&self) -> Outbox {
+        Outbox::new(self.db.clone(), Arc::clone(&self.clock), Arc::clone(&self.destinations))
+    }
+
+    pub(super) fn worker(&self, outbox: Waker) -> Worker {
+        Worker {
+            db: self.db.clone(),
+            screener: Arc::clone(&self.screener),
+            clock: Arc::clone(&self.clock),
+            spool: self.spool.folder().to_owned(),
+            ahead: Arc::clone(&self.ahead),
+            has_worklist: self.config.worklist.is_some(),
+            destinations: Arc::clone(&self.destinations),
+            outbox,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worker", HEARTBEAT_WORKER),
+        }
+    }
+
+    pub(super) fn series_task(
+        &self,
+        assembler: SeriesAssembler,
+        worker: SyncSender<()>,
+        orders: Option<Arrivals>,
+    ) -> SeriesTask {
+        SeriesTask {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            assembler,
+            model_key: self.screener.key(),
+            worker,
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("series", HEARTBEAT_RECEIVE),
+            orders,
+        }
+    }
+
+    /// The worklist's task, where there is one, and the way to tell it of studies.
+    pub(super) fn spawn_worklist(
+        &self,
+        tasks: &mut JoinSet<Result<(), DaemonError>>,
+        tls: Option<&Tls>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<Option<Arrivals>, DaemonError> {
+        let Some(settings) = self.config.worklist.clone() else { return Ok(None) };
+        let task = WorklistTask {
+            tls: connector(tls, settings.tls, &settings.address)?,
+            settings,
+            calling_ae: self.config.dicom.ae_title.clone(),
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("worklist", HEARTBEAT_RECEIVE),
+        };
+        let (arrivals, arrived) = Arrivals::channel();
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move { Ok(task.run(arrived, stop).await?) });
+        Ok(Some(arrivals))
+    }
+
+    /// What writes rows, makes files ahead, and reports on storage commitment.
+    pub(super) fn spawn_recording(
+        &self,
+        series: &mut JoinSet<Result<(), DaemonError>>,
+        rest: &mut JoinSet<Result<(), DaemonError>>,
+        heard: mpsc::Sender<Heard>,
+        tls: Option<&Tls>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<Recorder, DaemonError> {
+        let heart = self.hearts.register("rows", HEARTBEAT_RECEIVE);
+        let (unheard, to_report) = mpsc::channel(REPORTS_QUEUE_MAX);
+        let clock = Arc::clone(&self.clock);
+        let ahead = Arc::clone(&self.ahead);
+        let (sink, rows) = recorder(self.db.clone(), clock, heard, unheard, ahead, heart);
+        series.spawn(async move { Ok(rows.run().await?) });
+        let peer = |peer: &Peer| {
+            let tls = connector(tls, peer.tls, &peer.address)?;
+            Ok((peer.ae_title.clone(), (peer.address.clone(), tls)))
+        };
+        let peers = self.config.dicom.peers.iter().map(peer).collect::<Result<_, DaemonError>>()?;
+        let own = self.config.dicom.ae_title.clone();
+        let reporting = reports::run(own, peers, to_report, stopping.clone());
+        let stock = stock::keep(Arc::clone(&self.spool), stopping.clone());
+        rest.spawn(async move {
+            tokio::join!(reporting, stock);
+            Ok(())
+        });
+        Ok(sink)
+    }
+
+    /// Outbox, display, counts and watchdog.
+    pub(super) fn spawn_rest(
+        &self,
+        tasks: &mut JoinSet<Result<(), DaemonError>>,
+        outbox: Outbox,
+        attempts: watch::Receiver<u64>,
+        stopping: &watch::Receiver<bool>,
+    ) {
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move { Ok(outbox.run(stop).await?) });
+        let stop = stopped(stopping.clone());
+        let display = display_task::run(
+            display_backend(&self.config),
+            Arc::clone(&self.clock),
+            self.status.watch(),
+            stop,
+        );
+        tasks.spawn(async move {
+            display.await;
+            Ok(())
+        });
+        let counts = counts::run(
+            self.db.clone(),
+            Arc::clone(&self.status),
+            attempts,
+            self.hearts.register("counts", HEARTBEAT_RECEIVE),
+            stopping.clone(),
+        );
+        tasks.spawn(async move { Ok(counts.await?) });
+        let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
+        tasks.spawn(async move {
+            feeding.await;
+            Ok(())
+        });
+    }
+}
+
+/// TLS to a peer that wants it.
+fn connector(
+    tls: Option<&Tls>,
+    is_wanted: bool,
+    address: &PeerAddress,
+) -> Result<Option<Connector>, DaemonError> {
+    let tls = tls.filter(|_| is_wanted);
+    let connector = tls.map(|tls| tls.connector(address.host())).transpose();
+    Ok(connector.map_err(ConfigError::from)?)
+}
+
+fn display_backend(config: &Config) -> Backend {
+    let display = &config.display;
+    match display.backend {
+        DisplayBackend::None => Backend::None,
+        DisplayBackend::Headless => Backend::headless(
+            config.data_dir.join(&display.path),
+            Size::new(display.width, display.height),
+        ),
+        DisplayBackend::Framebuffer => Backend::framebuffer(&display.device).unwrap_or_else(|error| {
+            // Alerts matter more than the picture of them.
+            tracing::error!(error = %Chain(&error), "the display cannot be used; going on without");
+            Backend::None
+        }),
+    }
+}
