@@ -1,5 +1,6 @@
-"""A scanner that stores and then wants to be sure: `python storage_commitment.py PORT [--only-sent |
---later OWN_PORT] FILE...`.
+"""A scanner that stores and then wants to be sure.
+
+    storage_commitment.py PORT [--only-sent | --later OWN_PORT] FILE...
 
 Sends the files, asks for storage commitment of each of them and (without --only-sent) of one instance that
 was never sent, and waits for the report on the same association; with --later it hangs up instead, as many

@@ -17,7 +17,7 @@ import json
 import sys
 import time
 
-from pydicom.charset import decode_bytes, encode_string, convert_encodings
+from pydicom.charset import convert_encodings, decode_bytes, encode_string
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.dimse_primitives import C_FIND

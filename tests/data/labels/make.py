@@ -19,7 +19,7 @@ from highdicom.sr.coding import CodedConcept
 from nibabel.processing import resample_from_to
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from rt_utils import RTStructBuilder
 
 HERE = Path(__file__).parent
@@ -77,7 +77,9 @@ def ct_series(folder):
 
 def write_seg(images, masks):
     """highdicom: coded glands; a mass by another code, and an organ that is none of ours."""
-    sct = lambda value, meaning: CodedConcept(value, "SCT", meaning)
+    def sct(value, meaning):
+        return CodedConcept(value, "SCT", meaning)
+
     # An object each, because the side is put into it.
     right_code, left_code = (sct("45289007", "Parotid gland") for _ in range(2))
     neoplasm = sct("108369006", "Neoplasm")
@@ -93,7 +95,7 @@ def write_seg(images, masks):
         )
         for number, (label, code, _) in enumerate(about, 1)
     ]
-    for segment, (_, _, of) in zip(segments, about):
+    for segment, (_, _, of) in zip(segments, about, strict=True):
         if of:
             segment.SegmentedPropertyTypeCodeSequence[0].SegmentedPropertyTypeModifierCodeSequence = [side[of]]
     right, left, mass = masks
@@ -112,7 +114,7 @@ def write_rt_utils(folder, masks):
     names = ["Parotid_R", "Parotid_L", "GTVp", "Musc_Masseter_L"]
     right, left, mass = masks
     rtstruct = RTStructBuilder.create_new(dicom_series_path=str(folder))
-    for name, mask in zip(names, [right, left, mass, np.roll(mass, -5, 2)]):
+    for name, mask in zip(names, [right, left, mass, np.roll(mass, -5, 2)], strict=True):
         rtstruct.add_roi(mask=np.moveaxis(mask, 0, -1), name=name, approximate_contours=True)
     rtstruct.save(str(HERE / "rtstruct.dcm"))
     again = RTStructBuilder.create_from(str(folder), str(HERE / "rtstruct.dcm"))
@@ -212,7 +214,8 @@ def main():
         drawn, near = write_drawn()
     write_nifti(masks)
     names = ["right_gland", "left_gland", "mass"]
-    arrays = dict(zip(names, masks)) | {f"rt_utils_{name}": mask for name, mask in zip(names, refilled)}
+    rt_utils = {f"rt_utils_{name}": mask for name, mask in zip(names, refilled, strict=True)}
+    arrays = dict(zip(names, masks, strict=True)) | rt_utils
     arrays |= {"drawn": drawn, "near_contour": near}
     np.savez_compressed(HERE / "expected.npz", **{k: v.astype(np.uint8) for k, v in arrays.items()})
     for name, array in arrays.items():
