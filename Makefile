@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
 .PHONY: demo run test test-slow bench bench-instructions bench-inference bench-receive bench-last-slice
-.PHONY: cross-test cross-count miri check deny prerequisites peers train help clean
+.PHONY: cross-test cross-count miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -48,6 +48,11 @@ cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f
 miri: prerequisites ## the kernels' portable and generic parts under Miri, which sees undefined behaviour
 	rustup toolchain install nightly --profile minimal --component miri --component rust-src
 	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks" CARGO_TARGET_DIR=target/miri $(CARGO) +nightly miri test --locked --lib inference::kernels
+
+fuzz: prerequisites peers ## bytes of a stranger: each target for FUZZ_SECONDS (600); ONLY=association for one
+	rustup toolchain install nightly --profile minimal
+	command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	tests/fuzz/fuzz.sh $(ONLY)
 
 bench-inference: prerequisites ## our kernels against onnxruntime in turn: ratio NAME VALUE
 	@$(ONNXRUNTIME)

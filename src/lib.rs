@@ -25,6 +25,8 @@ pub mod dicom;
 pub mod display;
 pub mod error;
 pub mod evaluation;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod imaging;
 pub mod inference;
 pub mod intake;

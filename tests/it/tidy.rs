@@ -40,6 +40,7 @@ const ROOMS: &[&str] = &[
     "display",
     "config",
     "worker",
+    "fuzzing",
     // 6
     "daemon",
     "cli",

@@ -252,6 +252,18 @@ impl<S: Sink> StoreScp<S> {
         None
     }
 
+    /// Serves a connection that is no socket, for the fuzz targets.
+    #[cfg(fuzzing)]
+    pub(crate) async fn converse_on<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: T,
+        peer: SocketAddr,
+    ) {
+        let (_evict, evicted) = oneshot::channel();
+        let (_stop, stopping) = watch::channel(Stop::No);
+        self.converse(stream, peer, Instant::now() + self.options.artim, evicted, stopping).await;
+    }
+
     /// From the request to the end.
     async fn converse<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
