@@ -36,9 +36,9 @@ def item(kind: int, value: bytes) -> bytes:
     return struct.pack(">BBH", kind, 0, len(value)) + value
 
 
-def associate_rq() -> bytes:
+def associate_rq(syntax: str) -> bytes:
     """A request for one presentation context."""
-    syntaxes = item(0x30, CT_IMAGE_STORAGE.encode()) + item(0x40, EXPLICIT_LE.encode())
+    syntaxes = item(0x30, CT_IMAGE_STORAGE.encode()) + item(0x40, syntax.encode())
     user = item(0x51, struct.pack(">I", 131072)) + item(0x52, b"2.25.1") + item(0x55, b"BENCH")
     items = item(0x10, APPLICATION_CONTEXT.encode())
     items += item(0x20, bytes([CONTEXT, 0, 0, 0]) + syntaxes) + item(0x50, user)
@@ -119,10 +119,10 @@ def enlarge(image: Image, number: int) -> Image:
 class Sender:
     """One association."""
 
-    def __init__(self, port: int, images: list[Image]):
+    def __init__(self, port: int, images: list[Image], syntax: str = EXPLICIT_LE):
         self.connection = socket.create_connection(("127.0.0.1", port), ANSWER_S)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.connection.sendall(associate_rq())
+        self.connection.sendall(associate_rq(syntax))
         kind, body = receive(self.connection)
         assert kind == 2, f"rejected: PDU {kind}"
         longest = longest_pdu(body)
@@ -132,13 +132,14 @@ class Sender:
             for image in images
         ]
 
-    def send(self) -> None:
-        """All images, each answered with success."""
+    def send(self, pause_s: float = 0) -> None:
+        """All images, each answered with success and followed by a pause."""
         for message in self.messages:
             self.connection.sendall(message)
             kind, body = receive(self.connection)
             status = body.index(b"\0\0\0\x09\x02\0\0\0") + 8
             assert kind == 4 and body[status : status + 2] == b"\0\0", "no success"
+            time.sleep(pause_s)
 
     def release(self) -> None:
         """The end."""
