@@ -459,6 +459,10 @@ impl<R: Read + Seek> Walker<R> {
         open: &mut Vec<Level>,
     ) -> Result<(), ScanError> {
         let is_item = header.tag == ITEM;
+        let is_whole = header.length.is_multiple_of(value_bytes(header.vr));
+        if keep && !is_whole && header.length != UNDEFINED {
+            return Err(ScanError::NotDicom("a value is cut within a number"));
+        }
         let end = (header.length != UNDEFINED).then(|| self.position + u64::from(header.length));
         match end {
             Some(end) if !keep || !(header.is_sequence() || is_item) => self.move_to(end),
@@ -482,13 +486,26 @@ fn has_long_length(vr: VR) -> bool {
         || matches!(vr, VR::UN | VR::UR | VR::UT | VR::UV)
 }
 
+/// Bytes of one value of a binary VR (PS3.5 table 6.2-1). `dicom-object` reads whole values: of a length that is no
+/// multiple it leaves the rest, and takes it for the next element.
+fn value_bytes(vr: VR) -> u32 {
+    match vr {
+        VR::FD | VR::OD | VR::OV | VR::SV | VR::UV => 8,
+        VR::AT | VR::FL | VR::OF | VR::OL | VR::SL | VR::UL => 4,
+        VR::OW | VR::SS | VR::US => 2,
+        _ => 1,
+    }
+}
+
 /// Gives an element that a gateway sent as UN, from byte `from` on, the value representation that the
 /// dictionary knows (PS3.5 6.2.2), where that has a short length.
 fn name_known(header: &Header, kept: &mut Vec<u8>, from: usize) {
     const UN_HEAD_BYTES: usize = 12;
     let known = StandardDataDictionary.by_tag(header.tag).map(|entry| entry.vr().relaxed());
     let Some(vr) = known.filter(|vr| !has_long_length(*vr) && header.vr == VR::UN) else { return };
-    if let Ok(length) = u16::try_from(header.length) {
+    if let Ok(length) = u16::try_from(header.length)
+        && header.length.is_multiple_of(value_bytes(vr))
+    {
         let head = [&vr.to_bytes()[..], &length.to_le_bytes()].concat();
         kept.splice(from + 4..from + UN_HEAD_BYTES, head);
     }

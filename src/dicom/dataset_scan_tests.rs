@@ -55,6 +55,32 @@ fn wanted_elements_are_found_whatever_stands_between() {
 }
 
 #[test]
+fn a_number_that_is_cut_is_not_read_on_from_its_middle() {
+    let explicit = |vr: &[u8; 2], value: &[u8]| {
+        let mut bytes = tags::MODALITY.group().to_le_bytes().to_vec();
+        bytes.extend(tags::MODALITY.element().to_le_bytes());
+        bytes.extend(vr);
+        bytes.extend([0, 0]);
+        bytes.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
+        bytes.extend(value);
+        let explicit = uids::EXPLICIT_VR_LITTLE_ENDIAN.parse().unwrap();
+        scan_message(&bytes, &explicit, WANTED)
+    };
+    // What is left of it would say that two gibibytes follow.
+    let hostile =
+        [[0; 16].as_slice(), &[8, 0, 0x61, 0, b'U', b'N', 0, 0, 0xFF, 0xFF, 0xFF, 0x7F]].concat();
+    for vr in [b"OV", b"UV", b"SV", b"OD", b"OL", b"OF"] {
+        for n in [1, 3, 22, 27] {
+            let read = explicit(vr, &hostile[..n.min(hostile.len())]);
+            assert!(matches!(read, Err(ScanError::NotDicom(_))), "{vr:?} {n}");
+        }
+        assert!(explicit(vr, &hostile[..16]).is_ok());
+    }
+    // Modality as UN becomes the code string that the dictionary knows.
+    assert!(explicit(b"UN", b"CT ").is_ok());
+}
+
+#[test]
 fn a_message_is_read_as_negotiated_and_never_guessed() {
     let read = |bytes: &[u8], syntax: &str| {
         let object = scan_message(bytes, &syntax.parse().unwrap(), WANTED).ok()?;

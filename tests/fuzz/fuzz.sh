@@ -7,7 +7,8 @@ seconds=${FUZZ_SECONDS:-600}
 work=target/fuzz-run
 export CARGO_TARGET_DIR=$PWD/target/fuzz
 
-fuzz() { cargo +nightly fuzz run --fuzz-dir tests/fuzz "$@"; }
+# -O: which checks a package has is up to Cargo.toml.
+fuzz() { cargo +nightly fuzz run -O --fuzz-dir tests/fuzz "$@"; }
 if [ -f "${2:-}" ]; then
   fuzz "$1" "$2"
   exit
