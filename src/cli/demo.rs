@@ -29,6 +29,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig, SpoolConfig};
 use crate::daemon::Daemon;
 use crate::delivery::Destination;
+use crate::dicom::result_objects::Source;
 use crate::dicom::scu::{self, ScuOptions};
 use crate::evaluation::phantom_files::{PhantomFiles, write_phantom};
 use crate::intake::scan::scan;
@@ -207,7 +208,8 @@ fn draw(out: &Path, files: &PhantomFiles, clock: &dyn Clock) -> Result<Vec<PathB
     let images = scan(&files.slices).series.remove(&files.series).unwrap_or_default();
     let identity = series_identity(&files.series, &images);
     let folder = out.join("screened");
-    screen_files::write(&folder, &analysis.analyse(&identity, images, &[])?)?;
+    let source = Source::of_images(&images)?;
+    screen_files::write(&folder, &analysis.analyse(&identity, images, &[])?, source.as_ref())?;
     let paths = ["key-right.png", "key-left.png"].map(|name| folder.join(name));
     Ok(paths.into_iter().filter(|path| path.exists()).collect())
 }

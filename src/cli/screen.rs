@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::{EXIT_NO_USABLE_INPUT, progress, screen_files, screener};
 use crate::clock::SystemClock;
 use crate::dicom::ct_image::CtImage;
+use crate::dicom::result_objects::Source;
 use crate::dicom::uid::SeriesInstanceUid;
 use crate::intake::scan::{Found, scan};
 use crate::screening::ScreeningReport;
@@ -70,6 +71,7 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
         let on_stage = |stage: Stage| spinner.set_message(stage_text(stage));
         let analysis =
             Analysis { screener: &screener, clock: &clock, on_stage: &on_stage, ahead: None };
+        let source = args.out.as_ref().map(|_| Source::of_images(&images)).transpose()?.flatten();
         let analysed = analysis.analyse(&series_identity(&uid, &images), images, &[])?;
         let report = &analysed.report;
         spinner.finish_and_clear();
@@ -79,7 +81,7 @@ pub fn run(args: &ScreenArgs) -> Result<ExitCode> {
         }
         print(report, args.format)?;
         if let Some(out) = &args.out {
-            screen_files::write(&out.join(uid.as_str()), &analysed)?;
+            screen_files::write(&out.join(uid.as_str()), &analysed, source.as_ref())?;
         }
     }
     if n_usable == 0 {

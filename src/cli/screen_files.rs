@@ -5,22 +5,22 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::dicom::attributes::PatientStudy;
-use crate::dicom::result_segmentation::write_result_segmentation;
-use crate::dicom::segmentation::SourceSeries;
+use crate::dicom::result_objects::{self, FILE_NAMES, Found, ScreenedSeries, Source};
 use crate::display::headless::write_png;
 use crate::display::key_image::key_image;
-use crate::screening::ScreeningReport;
 use crate::units::Side;
-use crate::worker::series::{Analysed, Detail};
+use crate::worker::series::Analysed;
 
-/// Writes `report.json`, a picture of each gland that was found, and the outlines where there are any.
+/// Device Serial Number of a program that runs on any computer.
+const SERIAL_NUMBER: &str = "0";
+
+/// Writes `report.json`, a picture of each gland that was found, and DICOM objects of `source`.
 ///
 /// Files of an earlier screening that this one does not have are removed: a folder is one answer.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub(super) fn write(folder: &Path, analysed: &Analysed) -> Result<()> {
+pub(super) fn write(folder: &Path, analysed: &Analysed, source: Option<&Source>) -> Result<()> {
     let Analysed { report, detail } = analysed;
     fs::create_dir_all(folder)
         .with_context(|| format!("could not create `{}`", folder.display()))?;
@@ -38,26 +38,33 @@ pub(super) fn write(folder: &Path, analysed: &Analysed) -> Result<()> {
             None => remove(&path)?,
         }
     }
-    let path = folder.join("seg.dcm");
-    match detail.as_ref().filter(|found| !found.outlines.is_empty()) {
-        Some(found) => write_outlines(&path, report, found),
-        None => remove(&path),
-    }
+    write_objects(folder, analysed, source)
 }
 
-fn write_outlines(path: &Path, report: &ScreeningReport, found: &Detail) -> Result<()> {
-    let slices = &found.plan.slices;
-    let first = &slices.first().expect("a plan has slices").instance;
-    let patient_study = PatientStudy::read(&first.path)?;
-    let Some(source) = SourceSeries::from_images(slices, found.plan.geometry, patient_study) else {
+fn write_objects(folder: &Path, analysed: &Analysed, source: Option<&Source>) -> Result<()> {
+    for name in FILE_NAMES {
+        remove(&folder.join(name))?;
+    }
+    let Some(source) = source else { return Ok(()) };
+    let found = analysed.detail.as_ref().map(|found| Found {
+        slices: &found.plan.slices,
+        geometry: found.plan.geometry,
+        volume: &found.volume,
+        outlines: &found.outlines,
+        gland_outlines: &found.gland_outlines,
+    });
+    let report = &analysed.report;
+    let series = ScreenedSeries { report, source, serial_number: SERIAL_NUMBER, found };
+    let written = result_objects::write(folder, &series)
+        .with_context(|| format!("could not write the objects in `{}`", folder.display()))?;
+    let has_outlines = written.iter().any(|it| it.path.ends_with(FILE_NAMES[0]));
+    if analysed.detail.is_some() && !has_outlines {
+        let uid = &report.series_instance_uid;
         eprintln!(
-            "series {}: no seg.dcm, it has no frame of reference",
-            report.series_instance_uid
+            "series {uid}: no seg.dcm: no gland was found, or there is no frame of reference"
         );
-        return remove(path);
-    };
-    write_result_segmentation(path, &source, report, &found.outlines)
-        .with_context(|| format!("could not write `{}`", path.display()))
+    }
+    Ok(())
 }
 
 fn remove(path: &Path) -> Result<()> {

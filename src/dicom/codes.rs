@@ -23,6 +23,10 @@ const fn dcm(value: &'static str, meaning: &'static str) -> Code {
     Code { value, scheme: "DCM", meaning }
 }
 
+const fn ucum(value: &'static str, meaning: &'static str) -> Code {
+    Code { value, scheme: "UCUM", meaning }
+}
+
 /// Category of a gland (CID 7150).
 pub(crate) const ANATOMICAL_STRUCTURE: Code = sct("91723000", "Anatomical Structure");
 /// Category of a mass (CID 7150).
@@ -39,6 +43,69 @@ pub(crate) const SEGMENTATION: Code = dcm("113076", "Segmentation");
 /// What a source image was used for (CID 7202).
 pub(crate) const SOURCE_IMAGE: Code = dcm("121322", "Source image for image processing operation");
 
+/// What a document is (CID 7021).
+pub(crate) const IMAGING_MEASUREMENT_REPORT: Code = dcm("126000", "Imaging Measurement Report");
+pub(crate) const LANGUAGE: Code = dcm("121049", "Language of Content Item and Descendants");
+pub(crate) const ENGLISH: Code = Code { value: "en", scheme: "RFC5646", meaning: "English" };
+pub(crate) const OBSERVER_TYPE: Code = dcm("121005", "Observer Type");
+pub(crate) const DEVICE: Code = dcm("121007", "Device");
+pub(crate) const DEVICE_OBSERVER_UID: Code = dcm("121012", "Device Observer UID");
+pub(crate) const DEVICE_OBSERVER_NAME: Code = dcm("121013", "Device Observer Name");
+pub(crate) const DEVICE_OBSERVER_MANUFACTURER: Code = dcm("121014", "Device Observer Manufacturer");
+pub(crate) const DEVICE_OBSERVER_MODEL: Code = dcm("121015", "Device Observer Model Name");
+pub(crate) const DEVICE_OBSERVER_SERIAL: Code = dcm("121016", "Device Observer Serial Number");
+pub(crate) const PROCEDURE_REPORTED: Code = dcm("121058", "Procedure reported");
+/// CID 100: the study may be of the head, the neck or both.
+pub(crate) const CT_UNSPECIFIED: Code =
+    Code { value: "25045-6", scheme: "LN", meaning: "CT unspecified body region" };
+pub(crate) const IMAGE_LIBRARY: Code = dcm("111028", "Image Library");
+pub(crate) const IMAGE_LIBRARY_GROUP: Code = dcm("126200", "Image Library Group");
+pub(crate) const IMAGING_MEASUREMENTS: Code = dcm("126010", "Imaging Measurements");
+pub(crate) const MEASUREMENT_GROUP: Code = dcm("125007", "Measurement Group");
+pub(crate) const QUALITATIVE_EVALUATIONS: Code =
+    Code { value: "C0034375", scheme: "UMLS", meaning: "Qualitative Evaluations" };
+pub(crate) const TRACKING_IDENTIFIER: Code = dcm("112039", "Tracking Identifier");
+pub(crate) const TRACKING_UID: Code = dcm("112040", "Tracking Unique Identifier");
+pub(crate) const FINDING: Code = dcm("121071", "Finding");
+pub(crate) const FINDING_SITE: Code = sct("363698007", "Finding Site");
+pub(crate) const LATERALITY: Code = sct("272741003", "Laterality");
+pub(crate) const REFERENCED_SEGMENT: Code = dcm("121191", "Referenced Segment");
+pub(crate) const SOURCE_SERIES: Code = dcm("121232", "Source series for segmentation");
+pub(crate) const ALGORITHM_NAME: Code = dcm("111001", "Algorithm Name");
+pub(crate) const ALGORITHM_VERSION: Code = dcm("111003", "Algorithm Version");
+pub(crate) const ALGORITHM_PARAMETERS: Code = dcm("111002", "Algorithm Parameters");
+pub(crate) const COMMENT: Code = dcm("121106", "Comment");
+pub(crate) const VOLUME: Code = sct("118565006", "Volume");
+pub(crate) const MEASUREMENT_METHOD: Code = sct("370129005", "Measurement Method");
+/// CID 7474.
+pub(crate) const SUM_OF_VOXELS: Code = dcm("126030", "Sum of segmented voxel method for volume");
+pub(crate) const LONG_AXIS: Code = sct("103339001", "Long axis");
+pub(crate) const ATTENUATION: Code = dcm("112031", "Attenuation Coefficient");
+pub(crate) const DERIVATION: Code = dcm("121401", "Derivation");
+pub(crate) const MEAN: Code = sct("373098007", "Mean");
+pub(crate) const CERTAINTY: Code = dcm("111012", "Certainty of Finding");
+/// CID 240.
+pub(crate) const PRESENT: Code = sct("52101004", "Present");
+pub(crate) const ABSENT: Code = sct("272519000", "Absent");
+pub(crate) const UNDETERMINED: Code = sct("373068000", "Undetermined");
+/// What a computer found in all (CID 6047).
+pub(crate) const FINDINGS_SUMMARY: Code = dcm("111017", "CAD Processing and Findings Summary");
+pub(crate) const ALL_SUCCEEDED_WITHOUT_FINDINGS: Code =
+    dcm("111241", "All algorithms succeeded; without findings");
+pub(crate) const ALL_SUCCEEDED_WITH_FINDINGS: Code =
+    dcm("111242", "All algorithms succeeded; with findings");
+pub(crate) const NOT_ALL_SUCCEEDED_WITHOUT_FINDINGS: Code =
+    dcm("111243", "Not all algorithms succeeded; without findings");
+pub(crate) const NOT_ALL_SUCCEEDED_WITH_FINDINGS: Code =
+    dcm("111244", "Not all algorithms succeeded; with findings");
+pub(crate) const NONE_SUCCEEDED: Code = dcm("111245", "No algorithms succeeded; without findings");
+/// UCUM (CID 7462, CID 7461 and others).
+pub(crate) const CUBIC_CENTIMETER: Code = ucum("cm3", "cubic centimeter");
+pub(crate) const MILLIMETER: Code = ucum("mm", "millimeter");
+pub(crate) const HOUNSFIELD_UNIT: Code = ucum("[hnsf'U]", "Hounsfield unit");
+pub(crate) const PERCENT: Code = ucum("%", "Percent");
+/// Why other equipment is named (CID 7005).
+pub(crate) const PROCESSING_EQUIPMENT: Code = dcm("109102", "Processing Equipment");
 /// Laterality (CID 244).
 pub(crate) const fn laterality(side: Side) -> Code {
     match side {

@@ -92,6 +92,12 @@ pub struct CtImage {
 }
 
 impl CtImage {
+    /// Whether both images' stored values mean the same.
+    pub(super) fn is_rescaled_as(&self, other: &Self) -> bool {
+        let of = |it: &Self| [it.rescale_slope, it.rescale_intercept].map(f64::to_bits);
+        of(self) == of(other)
+    }
+
     /// Whether it is a planning radiograph (PS3.3 C.8.2.1.1.1, value 3), not a slice.
     #[must_use]
     pub fn is_localizer(&self) -> bool {

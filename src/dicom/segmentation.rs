@@ -2,8 +2,7 @@
 //!
 //! One frame a segment and slice where the segment is; slices without it have no frame unless
 //! [`SegmentationHeader::empty_frames`] asks for them. Frames are packed to bits without padding
-//! between them, first pixel in the lowest bit (PS3.5 8.1.1). UIDs derive from source and algorithm:
-//! the same outline is the same object.
+//! between them, first pixel in the lowest bit (PS3.5 8.1.1).
 
 use std::path::Path;
 
@@ -47,6 +46,8 @@ pub struct Segment<'a> {
     pub kind: SegmentKind,
     /// The patient's side.
     pub side: Side,
+    /// Tracking UID (0062,0021): what other objects call it.
+    pub tracking_uid: &'a str,
     /// On the source's grid. A mask without a voxel still gets one, empty, frame.
     pub mask: &'a Mask,
 }
@@ -153,6 +154,10 @@ impl SourceSeries {
 /// What the object says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentationHeader {
+    /// SOP Instance UID.
+    pub sop_instance_uid: String,
+    /// Series Instance UID.
+    pub series_instance_uid: String,
     /// Series Number.
     pub series_number: u32,
     /// Series Description; says that it is not for diagnostic use where a patient's.
@@ -198,7 +203,7 @@ pub fn write_segmentation(
     put_references(&mut object, source);
     put_dimensions(&mut object, source);
     let numbered = (1..).zip(segments);
-    let segment_items = numbered.map(|(number, s)| segment_item(number, s, source, header));
+    let segment_items = numbered.map(|(number, s)| segment_item(number, s, &header.algorithm));
     object.put(sequence(tags::SEGMENT_SEQUENCE, segment_items.collect()));
     plane.put_size(&mut object);
     let shared = shared_groups(&plane, grid);
@@ -245,12 +250,6 @@ fn pack(frames: &[SegmentFrame], segments: &[Segment]) -> Vec<u8> {
     bytes
 }
 
-fn uid_of(source: &SourceSeries, header: &SegmentationHeader, what: &str) -> String {
-    let Algorithm { name, version, parameters, .. } = &header.algorithm;
-    let series = source.series_instance_uid.as_str();
-    derived_uid(&[series, "seg", &header.content_label, name, version, parameters, what])
-}
-
 fn put_identity(object: &mut InMemDicomObject, source: &SourceSeries, header: &SegmentationHeader) {
     source.patient_study.put(object);
     let texts: [(Tag, VR, &str); 27] = [
@@ -258,8 +257,8 @@ fn put_identity(object: &mut InMemDicomObject, source: &SourceSeries, header: &S
         (tags::FRAME_OF_REFERENCE_UID, VR::UI, source.frame_of_reference_uid.as_str()),
         (tags::POSITION_REFERENCE_INDICATOR, VR::LO, ""),
         (tags::SOP_CLASS_UID, VR::UI, uids::SEGMENTATION_STORAGE),
-        (tags::SOP_INSTANCE_UID, VR::UI, &uid_of(source, header, "instance")),
-        (tags::SERIES_INSTANCE_UID, VR::UI, &uid_of(source, header, "series")),
+        (tags::SOP_INSTANCE_UID, VR::UI, &header.sop_instance_uid),
+        (tags::SERIES_INSTANCE_UID, VR::UI, &header.series_instance_uid),
         (tags::MODALITY, VR::CS, "SEG"),
         (tags::SERIES_NUMBER, VR::IS, &header.series_number.to_string()),
         (tags::SERIES_DESCRIPTION, VR::LO, &header.series_description),
@@ -344,17 +343,12 @@ fn put_dimensions(object: &mut InMemDicomObject, source: &SourceSeries) {
     object.put(sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![by_segment, by_position]));
 }
 
-fn segment_item(
-    number: u16,
-    segment: &Segment,
-    source: &SourceSeries,
-    header: &SegmentationHeader,
-) -> InMemDicomObject {
+fn segment_item(number: u16, segment: &Segment, algorithm: &Algorithm) -> InMemDicomObject {
     let (category, property) = match segment.kind {
         SegmentKind::ParotidGland => (ANATOMICAL_STRUCTURE, PAROTID_GLAND),
         SegmentKind::Mass => (MORPHOLOGICALLY_ABNORMAL, MASS),
     };
-    let Algorithm { kind, name, .. } = &header.algorithm;
+    let Algorithm { kind, name, .. } = algorithm;
     let algorithm_type = match kind {
         AlgorithmKind::Manual => "MANUAL",
         AlgorithmKind::Semiautomatic => "SEMIAUTOMATIC",
@@ -374,13 +368,12 @@ fn segment_item(
         side.put(region, tags::ANATOMIC_REGION_MODIFIER_SEQUENCE);
     });
     put_text(&mut item, tags::TRACKING_ID, VR::UT, segment.label);
-    let tracking_uid = uid_of(source, header, &format!("segment {number}"));
-    put_text(&mut item, tags::TRACKING_UID, VR::UI, &tracking_uid);
+    put_text(&mut item, tags::TRACKING_UID, VR::UI, segment.tracking_uid);
     if *kind != AlgorithmKind::Manual {
         put_text(&mut item, tags::SEGMENT_ALGORITHM_NAME, VR::LO, name);
     }
     if *kind == AlgorithmKind::ArtificialIntelligence {
-        let identification = algorithm_item(&header.algorithm);
+        let identification = algorithm_item(algorithm);
         let tag = tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE;
         item.put(sequence(tag, vec![identification]));
     }

@@ -47,7 +47,9 @@ pub fn write_phantom(
     let slices = write_ct_series(folder, &phantom.volume, &header)?;
     let truth = folder.join(TRUTH);
     let source = SourceSeries::from_header(&header, *phantom.volume.geometry());
-    write_segmentation(&truth, &source, &segments(phantom), &truth_header(spec, phantom))?;
+    let tracking = ["segment 1", "segment 2", "segment 3"].map(|it| truth_uid(spec, phantom, it));
+    let segments = segments(phantom, &tracking);
+    write_segmentation(&truth, &source, &segments, &truth_header(spec, phantom))?;
     Ok(PhantomFiles { series: header.series_instance_uid, slices, truth })
 }
 
@@ -120,24 +122,37 @@ fn ct_header(
     }
 }
 
-fn segments(phantom: &Phantom) -> Vec<Segment<'_>> {
+/// Segments with these tracking UIDs: the right gland's, the left one's, the mass's.
+fn segments<'a>(phantom: &'a Phantom, uids: &'a [String; 3]) -> Vec<Segment<'a>> {
     let [right, left] = &phantom.glands;
-    let gland = |label, side, mask| Segment { label, kind: SegmentKind::ParotidGland, side, mask };
+    let [right_uid, left_uid, mass_uid] = uids;
+    let gland = |label, side, mask, tracking_uid| {
+        let kind = SegmentKind::ParotidGland;
+        Segment { label, kind, side, tracking_uid, mask }
+    };
     let mut segments = vec![
-        gland("Right parotid gland", Side::Right, right),
-        gland("Left parotid gland", Side::Left, left),
+        gland("Right parotid gland", Side::Right, right, right_uid),
+        gland("Left parotid gland", Side::Left, left, left_uid),
     ];
     segments.extend(phantom.tumor.as_ref().map(|tumor| Segment {
         label: "Mass",
         kind: SegmentKind::Mass,
         side: tumor.side,
+        tracking_uid: mass_uid,
         mask: &tumor.mask,
     }));
     segments
 }
 
+/// A UID of the truth of a phantom.
+fn truth_uid(spec: &PhantomSpec, phantom: &Phantom, what: &str) -> String {
+    derived_uid(&["phantom truth", env!("CARGO_PKG_VERSION"), &key(spec, phantom), what])
+}
+
 fn truth_header(spec: &PhantomSpec, phantom: &Phantom) -> SegmentationHeader {
     SegmentationHeader {
+        sop_instance_uid: truth_uid(spec, phantom, "instance"),
+        series_instance_uid: truth_uid(spec, phantom, "series"),
         series_number: 100,
         series_description: "Phantom truth, not a patient".into(),
         content_label: "PHANTOM_TRUTH".into(),

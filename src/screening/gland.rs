@@ -13,8 +13,17 @@ use crate::units::{Probability, Side};
 /// heatmap's voxels are 5 mm, and a gland that ends within one of them may go on outside.
 const EDGE_MM_MIN: f64 = 5.0;
 
+/// A gland as far as the localizer sees it: on its own, coarse grid.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GlandOutline {
+    /// The patient's side.
+    pub side: Side,
+    /// Its voxels.
+    pub mask: Mask,
+}
+
 /// What was found on one side.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GlandRegion {
     /// The patient's side.
     pub side: Side,
@@ -22,6 +31,8 @@ pub struct GlandRegion {
     pub heatmap_peak: Probability,
     /// Centre of the region weighted by the heatmap; known also for a gland that is cut.
     pub center: Option<PatientPoint>,
+    /// Its voxels on the localizer's grid; known also for a gland that is cut.
+    pub mask: Option<Mask>,
     /// Why it cannot be screened.
     pub not_assessable: Option<Reason>,
 }
@@ -57,6 +68,7 @@ pub fn gland_regions(
                 side,
                 heatmap_peak: Probability(0.0),
                 center: None,
+                mask: None,
                 not_assessable: Some(why_missing(other, field_of_view)),
             },
         }
@@ -114,8 +126,17 @@ impl Region {
             side,
             heatmap_peak: Probability(self.peak),
             center: Some(self.center),
+            mask: Some(self.mask(grid)),
             not_assessable: cut.then_some(Reason::NotInFieldOfView),
         }
+    }
+
+    fn mask(&self, grid: &Geometry) -> Mask {
+        let mut mask = Mask::filled(*grid, 0);
+        for &offset in &self.component.offsets {
+            mask.voxels_mut()[offset] = 1;
+        }
+        mask
     }
 
     /// Whether the region reaches the edge of what was scanned.

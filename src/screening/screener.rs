@@ -2,13 +2,13 @@
 //! policy: the same input and versions give the same answer, whatever the number of threads.
 
 use super::decision::{DecisionPolicy, decide};
-use super::gland::{GlandRegion, gland_regions};
+use super::gland::{GlandOutline, GlandRegion, gland_regions};
 use super::measure::{Candidate, Outline, candidates};
 use super::report::{
     CandidateReport, Decision, GlandReport, GlandState, ModelIdentity, Models as ModelIdentities,
 };
 use crate::error::{Dispose, Disposition};
-use crate::imaging::Volume;
+use crate::imaging::{Mask, Volume};
 use crate::inference::input::{BODY_HU_MIN, localizer_hu};
 use crate::inference::{ModelError, ModelManifest, Models, Segmentation, Segmenter};
 use crate::reason::Reason;
@@ -37,6 +37,8 @@ pub struct Screened {
     pub candidates: Vec<CandidateReport>,
     /// One for each kept candidate, in their order.
     pub outlines: Vec<Outline>,
+    /// The glands that were found, right first.
+    pub gland_outlines: Vec<GlandOutline>,
 }
 
 /// One gland: the answer and all that it comes from.
@@ -44,6 +46,8 @@ pub struct Screened {
 pub struct ExaminedGland {
     /// The answer.
     pub report: GlandReport,
+    /// Where the localizer sees it; `None` where no gland was found.
+    pub mask: Option<Mask>,
     /// What the segmenter saw and gave; `None` where no gland was found.
     pub segmentation: Option<Segmentation>,
     /// Everything that may be a mass, largest outline first.
@@ -72,6 +76,7 @@ impl Screened {
             glands: Vec::new(),
             candidates: Vec::new(),
             outlines: Vec::new(),
+            gland_outlines: Vec::new(),
         }
     }
 }
@@ -166,7 +171,7 @@ impl Screener {
         volume: &Volume<Hounsfield>,
         region: GlandRegion,
     ) -> Result<ExaminedGland, ScreenError> {
-        let GlandRegion { side, heatmap_peak, center, not_assessable } = region;
+        let GlandRegion { side, heatmap_peak, center, mask, not_assessable } = region;
         let mut report = GlandReport {
             side,
             state: not_assessable.map_or(GlandState::Assessed, |_| GlandState::NotAssessable),
@@ -177,7 +182,7 @@ impl Screener {
             score: 0.0,
         };
         let Some(at) = center else {
-            return Ok(ExaminedGland { report, segmentation: None, candidates: Vec::new() });
+            return Ok(ExaminedGland { report, mask, segmentation: None, candidates: Vec::new() });
         };
         let segmentation = self.models.segmenter.segment(volume, at, side)?;
         let candidates = candidates(&segmentation, heatmap_peak, &self.policy);
@@ -193,7 +198,7 @@ impl Screener {
         } else {
             Decision::NotFlagged
         };
-        Ok(ExaminedGland { report, segmentation: Some(segmentation), candidates })
+        Ok(ExaminedGland { report, mask, segmentation: Some(segmentation), candidates })
     }
 }
 
@@ -213,7 +218,12 @@ impl From<[ExaminedGland; 2]> for Screened {
                 candidates.push(report);
             }
         }
-        let glands = examined.map(|gland| gland.report);
+        let mut gland_outlines = Vec::new();
+        let glands = examined.map(|ExaminedGland { report, mask, .. }| {
+            let side = report.side;
+            gland_outlines.extend(mask.map(|mask| GlandOutline { side, mask }));
+            report
+        });
         let (decision, reason) = decide(&glands);
         Self {
             decision,
@@ -222,6 +232,7 @@ impl From<[ExaminedGland; 2]> for Screened {
             glands: glands.into(),
             candidates,
             outlines,
+            gland_outlines,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::intake::ct_volume::{VolumePlan, assemble, load};
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::phi::Phi;
 use crate::reason::Reason;
+use crate::screening::gland::GlandOutline;
 use crate::screening::measure::Outline;
 use crate::screening::report::{NOT_FOR_DIAGNOSTIC_USE, SCHEMA, ScreeningReport, Timing, Warning};
 use crate::screening::screener::{ScreenError, Screened, Screener};
@@ -46,6 +47,8 @@ pub struct Detail {
     pub volume: Volume<Hounsfield>,
     /// One for each kept candidate of the report, in their order.
     pub outlines: Vec<Outline>,
+    /// The glands that were found, right first.
+    pub gland_outlines: Vec<GlandOutline>,
 }
 
 /// What a series is screened with.
@@ -106,7 +109,9 @@ impl Analysis<'_> {
             Err(reason) => Screened::not_assessable(*reason),
         };
         let outlines = std::mem::take(&mut screened.outlines);
-        let detail = found.ok().map(|(plan, volume)| Detail { plan, volume, outlines });
+        let gland_outlines = std::mem::take(&mut screened.gland_outlines);
+        let detail =
+            found.ok().map(|(plan, volume)| Detail { plan, volume, outlines, gland_outlines });
         let mut report = self.report(identity, screened, watch.read());
         report.warnings = is_lossy.then_some(Warning::LossyCompression).into_iter().collect();
         Ok(Analysed { report, detail })

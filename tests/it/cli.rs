@@ -203,7 +203,8 @@ fn a_screening_writes_what_its_report_says() {
     }
     let candidates = report["candidates"].as_array().unwrap();
     let any_kept = candidates.iter().any(|candidate| candidate["kept"] == true);
-    assert_eq!(written.join("seg.dcm").exists(), any_kept);
+    assert_eq!(written.join("gsps.dcm").exists(), any_kept);
+    assert!(written.join("seg.dcm").exists() && written.join("sr.dcm").exists());
 }
 
 #[test]
@@ -247,9 +248,10 @@ fn what_cannot_be_screened_ends_with_65_and_leaves_a_report() {
     assert_eq!(screened.status.code(), Some(65));
     assert!(stderr(&screened).contains("too_few_slices"), "{}", stderr(&screened));
     let written = fs::read_dir(out).unwrap().next().unwrap().unwrap().path();
-    let names: Vec<_> =
+    let mut names: Vec<_> =
         fs::read_dir(written).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["report.json"]);
+    names.sort();
+    assert_eq!(names, ["report.dcm", "report.json", "sr.dcm"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod display;
 mod evaluate;
 mod intake;
 mod labels;
+mod objects;
 mod onnx;
 mod onnxruntime;
 mod outbox;

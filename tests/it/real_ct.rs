@@ -66,9 +66,12 @@ fn locate(entry: &OpenKbpEntry) -> Vec<Gland> {
     let output = Command::new(env!("CARGO_BIN_EXE_parotidd"))
         .arg("screen")
         .arg(folder.path())
+        .arg("--out")
+        .arg(folder.path().join("screened"))
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    crate::objects::check_objects(&folder.path().join("screened"));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let centers: Vec<Option<PatientPoint>> = report["glands"]
         .as_array()

@@ -1,25 +1,21 @@
-//! What a screening leaves for the radiologist: key pictures and a segmentation object.
+//! The key pictures that a screening leaves for the radiologist.
 
 use std::path::Path;
 use std::sync::LazyLock;
 
 use embedded_graphics::geometry::{OriginDimensions, Point};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use parotidd::dicom::attributes::PatientStudy;
 use parotidd::dicom::ct_pixels::same_pixels;
-use parotidd::dicom::result_segmentation::write_result_segmentation;
-use parotidd::dicom::segmentation::{SegmentKind, SourceSeries};
-use parotidd::dicom::segmentation_reader::read_segmentation;
 use parotidd::display::canvas::Canvas;
 use parotidd::display::headless::write_png;
 use parotidd::display::key_image::key_image;
 use parotidd::evaluation::phantom_files::write_phantom;
-use parotidd::imaging::mask::dice;
-use parotidd::imaging::{Mask, Volume, gland_crop_grid};
+use parotidd::imaging::{Volume, gland_crop_grid};
 use parotidd::intake::ct_volume::{VolumePlan, assemble, load};
 use parotidd::intake::scan::scan;
 use parotidd::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};
 use parotidd::reason::Reason;
+use parotidd::screening::gland::GlandOutline;
 use parotidd::screening::report::{
     CandidateReport, DecisionIdentity, GlandReport, GlandState, ModelIdentity, Models,
     NOT_FOR_DIAGNOSTIC_USE, SCHEMA, Timing,
@@ -28,16 +24,16 @@ use parotidd::screening::{Decision, Outline, ScreeningReport};
 use parotidd::units::{Hounsfield, Millimeters, Probability, Side, VoxelCount};
 
 /// A phantom on disk with a mass on its left, and the answer that perfect networks would give.
-struct Screened {
-    plan: VolumePlan,
-    volume: Volume<Hounsfield>,
-    truth: Mask,
-    report: ScreeningReport,
-    outlines: Vec<Outline>,
+pub(crate) struct Screened {
+    pub(crate) plan: VolumePlan,
+    pub(crate) volume: Volume<Hounsfield>,
+    pub(crate) report: ScreeningReport,
+    pub(crate) outlines: Vec<Outline>,
+    pub(crate) gland_outlines: Vec<GlandOutline>,
     _folder: tempfile::TempDir,
 }
 
-static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
+pub(crate) static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
     let spec =
         PhantomSpec { seed: 7, site: Site::A, protocol: Protocol::Neck, tumor: Some(Side::Left) };
     let small =
@@ -48,7 +44,7 @@ static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
     let (_, images) = scan(&[folder.path().to_owned()]).series.pop_first().unwrap();
     let plan = assemble(images, same_pixels).unwrap();
     let volume = load(&plan, None).unwrap();
-    let truth = phantom.tumor.unwrap().mask;
+    let truth = phantom.tumor.as_ref().unwrap().mask.clone();
     let centers = phantom.glands.each_ref().map(|gland| gland.centroid().unwrap());
     let grid = gland_crop_grid(centers[1], Side::Left, [80, 80, 64], 1.0);
     let mask = truth.on_grid(&grid);
@@ -72,8 +68,8 @@ static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
         schema: SCHEMA.into(),
         software_version: "0.1.0".into(),
         notice: NOT_FOR_DIAGNOSTIC_USE.into(),
-        study_instance_uid: "1.2".into(),
-        series_instance_uid: "1.2.3".into(),
+        study_instance_uid: plan.slices[0].instance.study_instance_uid.to_string(),
+        series_instance_uid: plan.slices[0].instance.series_instance_uid.to_string(),
         accession_number: "SECRET".into(),
         models: Models {
             localizer: model("localizer"),
@@ -106,7 +102,12 @@ static SCREENED: LazyLock<Screened> = LazyLock::new(|| {
         timing_ms: Timing::default(),
     };
     let outlines = vec![Outline { side: Side::Left, mask, center }];
-    Screened { plan, volume, truth, report, outlines, _folder: folder }
+    let gland_outlines = Side::BOTH
+        .into_iter()
+        .zip(phantom.glands)
+        .map(|(side, mask)| GlandOutline { side, mask })
+        .collect();
+    Screened { plan, volume, report, outlines, gland_outlines, _folder: folder }
 });
 
 fn picture(report: &ScreeningReport, outlines: &[Outline], side: Side) -> Option<Canvas> {
@@ -160,28 +161,4 @@ fn nothing_is_drawn_where_nothing_was_found() {
     assert_eq!(yellow(&canvas, 0, 0, 961), []);
     report.glands[1].center_mm = None;
     assert!(picture(&report, &[], Side::Left).is_none());
-}
-
-fn write_seg(path: &Path) {
-    let Screened { plan, report, outlines, .. } = &*SCREENED;
-    let patient = PatientStudy::read(&plan.slices[0].instance.path).unwrap();
-    let source = SourceSeries::from_images(&plan.slices, plan.geometry, patient).unwrap();
-    write_result_segmentation(path, &source, report, outlines).unwrap();
-}
-
-#[test]
-fn the_segmentation_holds_the_mass_on_the_scans_own_grid() {
-    // It stays there for other programs to look at.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let [path, again] = ["seg.dcm", "again.dcm"].map(|name| folder.join(name));
-    write_seg(&path);
-    let [mass] = &read_segmentation(&path, &SCREENED.plan.geometry).unwrap()[..] else {
-        panic!("one mass, one segment")
-    };
-    let said = &mass.description;
-    assert_eq!((said.kind, said.side), (Some(SegmentKind::Mass), Some(Side::Left)));
-    let overlap = dice(&mass.mask, &SCREENED.truth);
-    assert!(overlap > 0.93, "{overlap}");
-    write_seg(&again);
-    assert!(std::fs::read(&path).unwrap() == std::fs::read(&again).unwrap());
 }

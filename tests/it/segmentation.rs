@@ -28,6 +28,8 @@ pub(crate) fn grid() -> Geometry {
 
 pub(crate) fn segmentation_header(kind: AlgorithmKind) -> SegmentationHeader {
     SegmentationHeader {
+        sop_instance_uid: "2.25.900.1".to_owned(),
+        series_instance_uid: "2.25.900".to_owned(),
         series_number: 900,
         series_description: "Outlines - not for diagnostic use".to_owned(),
         content_label: "PAROTID".to_owned(),
@@ -60,11 +62,13 @@ pub(crate) fn masks() -> [Mask; 3] {
 
 pub(crate) fn segments(masks: &[Mask; 3]) -> [Segment<'_>; 3] {
     let [ball, cuboid, nothing] = masks;
+    let segment =
+        |label, kind, side, tracking_uid, mask| Segment { label, kind, side, tracking_uid, mask };
     let gland = SegmentKind::ParotidGland;
     [
-        Segment { label: "Right gland", kind: gland, side: Side::Right, mask: ball },
-        Segment { label: "Left gland", kind: gland, side: Side::Left, mask: nothing },
-        Segment { label: "Left mass", kind: SegmentKind::Mass, side: Side::Left, mask: cuboid },
+        segment("Right gland", gland, Side::Right, "2.25.1", ball),
+        segment("Left gland", gland, Side::Left, "2.25.2", nothing),
+        segment("Left mass", SegmentKind::Mass, Side::Left, "2.25.3", cuboid),
     ]
 }
 

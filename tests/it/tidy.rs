@@ -23,7 +23,6 @@ const ROOMS: &[&str] = &[
     // 3
     "screening",
     "phantom",
-    "dicom::result_segmentation",
     "dicom::segmentation",
     "dicom::segmentation_reader",
     "worklist::matching",
@@ -39,6 +38,7 @@ const ROOMS: &[&str] = &[
     "worklist",
     "display",
     "config",
+    "dicom::result_objects",
     "worker",
     "fuzzing",
     // 6
