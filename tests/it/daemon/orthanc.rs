@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use parotidd::dicom::result_objects::FILE_NAMES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -87,6 +88,39 @@ impl Orthanc {
         }
         parent
     }
+}
+
+#[test]
+fn orthanc_stores_and_shows_every_object_of_a_result() {
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let Some(orthanc) = Orthanc::start(free_port(), nobody, None) else { return };
+    let phantoms = Phantoms::get();
+    let out = tempfile::tempdir().unwrap();
+    let series = phantoms.folder_of(&phantoms.seven);
+    let arguments = ["screen", series.to_str().unwrap(), "--out", out.path().to_str().unwrap()];
+    let screened = run(&arguments);
+    assert_eq!(screened.code, Some(0), "{}", screened.stderr);
+    let folder = out.path().join(&phantoms.seven.uid);
+    let stored = FILE_NAMES.map(|name| {
+        let stored = orthanc.post("/instances", &fs::read(folder.join(name)).unwrap());
+        assert_eq!(stored["Status"], "Success", "{name}: {stored}");
+        stored
+    });
+    // One study, a series for each kind; the key images share one.
+    assert_eq!(orthanc.get("/studies").as_array().map(Vec::len), Some(1));
+    assert_eq!(orthanc.get("/series").as_array().map(Vec::len), Some(5));
+    let fetch = |path: String| {
+        let mut response = ureq::get(format!("{}{path}", orthanc.http)).call().unwrap();
+        response.body_mut().read_to_vec().unwrap()
+    };
+    let id = |n: usize| stored[n]["ID"].as_str().unwrap().to_owned();
+    let picture = fetch(format!("/instances/{}/preview", id(2)));
+    assert!(picture.starts_with(b"\x89PNG"));
+    let page = fetch(format!("/instances/{}/pdf", id(5)));
+    assert!(page.starts_with(b"%PDF-"));
+    // Again is nothing new.
+    let again = orthanc.post("/instances", &fs::read(folder.join("sr.dcm")).unwrap());
+    assert_eq!(again["Status"], "AlreadyStored");
 }
 
 /// Sends a series from Orthanc, which then asks for storage commitment on another association and has its
