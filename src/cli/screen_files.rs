@@ -5,14 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::dicom::result_objects::{self, FILE_NAMES, Found, ScreenedSeries, Source};
+use crate::dicom::result_objects::{self, FILE_NAMES, SERIAL_NUMBER, ScreenedSeries, Source};
 use crate::display::headless::write_png;
 use crate::display::key_image::key_image;
 use crate::units::Side;
-use crate::worker::series::Analysed;
-
-/// Device Serial Number of a program that runs on any computer.
-const SERIAL_NUMBER: &str = "0";
+use crate::worker::series::{Analysed, Detail};
 
 /// Writes `report.json`, a picture of each gland that was found, and DICOM objects of `source`.
 ///
@@ -46,13 +43,7 @@ fn write_objects(folder: &Path, analysed: &Analysed, source: Option<&Source>) ->
         remove(&folder.join(name))?;
     }
     let Some(source) = source else { return Ok(()) };
-    let found = analysed.detail.as_ref().map(|found| Found {
-        slices: &found.plan.slices,
-        geometry: found.plan.geometry,
-        volume: &found.volume,
-        outlines: &found.outlines,
-        gland_outlines: &found.gland_outlines,
-    });
+    let found = analysed.detail.as_ref().map(Detail::found);
     let report = &analysed.report;
     let series = ScreenedSeries { report, source, serial_number: SERIAL_NUMBER, found };
     let written = result_objects::write(folder, &series)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::ConfigError;
-use crate::delivery::{Destination, destination};
+use crate::delivery::{Destination, Kind, destination};
 use crate::dicom::scu::PeerAddress;
 use crate::dicom::stow::BearerToken;
 use crate::dicom::tls::{Tls, TlsSettings};
@@ -305,6 +305,12 @@ impl Config {
         Ok(config)
     }
 
+    /// Folder of the results' objects.
+    #[must_use]
+    pub fn results(&self) -> PathBuf {
+        self.data_dir.join("results")
+    }
+
     /// The database's file.
     #[must_use]
     pub fn database(&self) -> PathBuf {
@@ -345,6 +351,10 @@ impl Config {
             }
             if self.dicom.peers.iter().any(|peer| peer.tls) {
                 return Err(ConfigError::NeedsTls { key: "dicom.peer.tls" });
+            }
+            let wants_tls = |it: &Destination| matches!(it.kind, Kind::Pacs { tls: true, .. });
+            if self.destinations.iter().any(wants_tls) {
+                return Err(ConfigError::NeedsTls { key: "destination.tls" });
             }
         }
         let (n_peers, most) = (self.dicom.peers.len() as u64, PEERS_MAX as u64);

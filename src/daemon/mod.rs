@@ -84,7 +84,7 @@ impl Daemon {
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
 
-        let outbox = parts.outbox();
+        let outbox = parts.outbox(tls.as_ref())?;
         let waker = outbox.waker();
         let attempts = outbox.attempts();
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);

@@ -13,7 +13,7 @@ use super::{DaemonError, counts, reports, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::db::Db;
-use crate::delivery::{Destination, Outbox, Waker};
+use crate::delivery::{Destination, Kind, Outbox, PacsSender, Waker};
 use crate::dicom::scu::PeerAddress;
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions};
 use crate::dicom::stow::{BearerToken, StowOptions};
@@ -74,8 +74,21 @@ impl Parts {
         }
     }
 
-    pub(super) fn outbox(&self) -> Outbox {
-        Outbox::new(self.db.clone(), Arc::clone(&self.clock), Arc::clone(&self.destinations))
+    pub(super) fn outbox(&self, tls: Option<&Tls>) -> Result<Outbox, DaemonError> {
+        let secured = |it: &Destination| match &it.kind {
+            Kind::Pacs { address, tls: wanted, .. } => {
+                let connector = connector(tls, *wanted, address).transpose()?;
+                Some(connector.map(|connector| (it.name.clone(), connector)))
+            }
+            Kind::Webhook { .. } => None,
+        };
+        let pacs = PacsSender {
+            calling_ae: self.config.dicom.ae_title.clone(),
+            results: self.config.results(),
+            tls: self.destinations.iter().filter_map(secured).collect::<Result<_, _>>()?,
+        };
+        let clock = Arc::clone(&self.clock);
+        Ok(Outbox::new(self.db.clone(), clock, Arc::clone(&self.destinations), pacs))
     }
 
     pub(super) fn worker(&self, outbox: Waker) -> Worker {
@@ -85,6 +98,7 @@ impl Parts {
             clock: Arc::clone(&self.clock),
             spool: self.spool.folder().to_owned(),
             ahead: Arc::clone(&self.ahead),
+            results: self.config.results(),
             has_worklist: self.config.worklist.is_some(),
             destinations: Arc::clone(&self.destinations),
             outbox,

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
+use crate::dicom::scu::PeerAddress;
+use crate::dicom::uid::AeTitle;
 use crate::limits::{DESTINATION_NAME_BYTES_MAX, DESTINATIONS_MAX};
 use crate::screening::report::Decision;
 use crate::worklist::matching::Order;
@@ -29,7 +31,7 @@ pub enum DestinationError {
     TooMany(usize),
     /// A kind that a later version will have.
     #[error(
-        "destination {name:?}: kind {kind:?} is not supported in this version; use \"webhook\""
+        "destination {name:?}: kind {kind:?} is not supported in this version; use \"webhook\" or \"pacs\""
     )]
     KindNotYet {
         /// The destination.
@@ -38,7 +40,7 @@ pub enum DestinationError {
         kind: String,
     },
     /// No kind at all.
-    #[error("destination {name:?}: there is no kind {kind:?}; use \"webhook\"")]
+    #[error("destination {name:?}: there is no kind {kind:?}; use \"webhook\" or \"pacs\"")]
     Kind {
         /// The destination.
         name: String,
@@ -48,6 +50,22 @@ pub enum DestinationError {
     /// A webhook without a URL.
     #[error("destination {0:?}: a webhook needs `url`, for example \"https://ward.example/alert\"")]
     NoUrl(String),
+    /// A PACS without an address or a name.
+    #[error(
+        "destination {0:?}: a PACS needs `address` and `ae_title`, for example \"pacs.example:104\" and \
+         \"PACS\""
+    )]
+    NoPeer(String),
+    /// A setting of another kind.
+    #[error("destination {name:?}: `{key}` is no setting of kind {kind:?}")]
+    OtherKind {
+        /// The destination.
+        name: String,
+        /// The setting.
+        key: &'static str,
+        /// The kind.
+        kind: String,
+    },
     /// The URL cannot be posted to.
     #[error(
         "destination {0:?}: `url` must start with http:// or https:// and name a host, without user \
@@ -132,6 +150,15 @@ pub enum Kind {
         /// Where to.
         url: WebhookUrl,
     },
+    /// C-STORE of the result's objects.
+    Pacs {
+        /// Where it is.
+        address: PeerAddress,
+        /// Its name.
+        ae_title: AeTitle,
+        /// Whether it is spoken to over TLS.
+        tls: bool,
+    },
 }
 
 /// An `http` or `https` URL. It may hold a secret in its path or query, so it prints as scheme and
@@ -175,8 +202,14 @@ struct Written {
     kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     url: Option<String>,
-    #[serde(default = "on_flagged")]
-    on: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<PeerAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ae_title: Option<AeTitle>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    on: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     referring_physicians: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -185,35 +218,76 @@ struct Written {
     stations: Vec<String>,
 }
 
-/// A push is for what someone should look at now; the rest is in the database.
-fn on_flagged() -> Vec<String> {
-    vec![Decision::Flagged.as_str().into()]
+impl Written {
+    /// How it is reached; what is not of its kind is an error, and not silently without effect.
+    fn kind(&self) -> Result<Kind, DestinationError> {
+        let Self { name, kind, url, address, ae_title, tls, .. } = self;
+        let of_webhook = [("url", url.is_some())];
+        let of_pacs = [
+            ("address", address.is_some()),
+            ("ae_title", ae_title.is_some()),
+            ("tls", tls.is_some()),
+        ];
+        let (parsed, others) = match kind.as_str() {
+            "webhook" => {
+                let url =
+                    url.as_ref().ok_or_else(|| DestinationError::NoUrl(name.clone()))?.parse();
+                let url = url.map_err(|()| DestinationError::Url(name.clone()))?;
+                (Kind::Webhook { url }, &of_pacs[..])
+            }
+            "pacs" => {
+                let (Some(address), Some(ae_title)) = (address.clone(), ae_title.clone()) else {
+                    return Err(DestinationError::NoPeer(name.clone()));
+                };
+                let tls = tls.unwrap_or_default();
+                (Kind::Pacs { address, ae_title, tls }, &of_webhook[..])
+            }
+            "hl7" | "fhir" | "email" => {
+                let (name, kind) = (name.clone(), kind.clone());
+                return Err(DestinationError::KindNotYet { name, kind });
+            }
+            _ => {
+                let (name, kind) = (name.clone(), kind.clone());
+                return Err(DestinationError::Kind { name, kind });
+            }
+        };
+        match others.iter().find(|(_, is_set)| *is_set) {
+            Some((key, _)) => {
+                Err(DestinationError::OtherKind { name: name.clone(), key, kind: kind.clone() })
+            }
+            None => Ok(parsed),
+        }
+    }
+}
+
+/// A push is for what someone should look at now; an archive takes every result.
+fn on_by_default(kind: &Kind) -> Vec<Decision> {
+    match kind {
+        Kind::Webhook { .. } => vec![Decision::Flagged],
+        Kind::Pacs { .. } => {
+            vec![Decision::Flagged, Decision::NotFlagged, Decision::NotAssessable]
+        }
+    }
 }
 
 impl TryFrom<Written> for Destination {
     type Error = DestinationError;
 
     fn try_from(written: Written) -> Result<Self, DestinationError> {
-        let Written { name, kind, url, on, .. } = written;
+        let name = written.name.clone();
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        if !(1..=DESTINATION_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
+            return Err(DestinationError::Name(name));
+        }
+        let kind = written.kind()?;
         let orders = OrderLimit {
             referring_physicians: written.referring_physicians,
             requested_procedures: written.requested_procedures,
             stations: written.stations,
         };
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        if !(1..=DESTINATION_NAME_BYTES_MAX).contains(&name.len()) || !name.bytes().all(plain) {
-            return Err(DestinationError::Name(name));
-        }
-        let kind = match kind.as_str() {
-            "webhook" => {
-                let url = url.ok_or_else(|| DestinationError::NoUrl(name.clone()))?;
-                let url = url.parse().map_err(|()| DestinationError::Url(name.clone()))?;
-                Kind::Webhook { url }
-            }
-            "pacs" | "hl7" | "fhir" | "email" => {
-                return Err(DestinationError::KindNotYet { name, kind });
-            }
-            _ => return Err(DestinationError::Kind { name, kind }),
+        let Some(on) = written.on else {
+            let on = on_by_default(&kind);
+            return Ok(Self { name, on, orders, kind });
         };
         let mut decisions = Vec::new();
         for text in on {
@@ -234,12 +308,25 @@ impl TryFrom<Written> for Destination {
 
 impl From<Destination> for Written {
     fn from(destination: Destination) -> Self {
-        let Kind::Webhook { url } = destination.kind;
+        let (mut url, mut address, mut ae_title, mut tls) = (None, None, None, None);
+        let kind = match destination.kind {
+            Kind::Webhook { url: to } => {
+                url = Some(to.0.to_string());
+                "webhook"
+            }
+            Kind::Pacs { address: at, ae_title: title, tls: secure } => {
+                (address, ae_title, tls) = (Some(at), Some(title), Some(secure));
+                "pacs"
+            }
+        };
         Self {
             name: destination.name,
-            kind: "webhook".into(),
-            url: Some(url.0.to_string()),
-            on: destination.on.iter().map(|decision| decision.as_str().into()).collect(),
+            kind: kind.into(),
+            url,
+            address,
+            ae_title,
+            tls,
+            on: Some(destination.on.iter().map(|decision| decision.as_str().into()).collect()),
             referring_physicians: destination.orders.referring_physicians,
             requested_procedures: destination.orders.requested_procedures,
             stations: destination.orders.stations,
@@ -287,6 +374,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pacs_gets_every_result_by_default() {
+        let text = "name='archive'\nkind='pacs'\naddress='pacs.example:104'\nae_title='PACS'";
+        let archive = parse(text).unwrap();
+        assert_eq!(archive.on.len(), 3);
+        assert!(matches!(archive.kind, Kind::Pacs { tls: false, .. }));
+        assert_eq!(parse(&toml::to_string(&archive).unwrap()).unwrap(), archive);
+    }
+
+    #[test]
     fn a_destination_hears_of_its_orders_and_of_series_without_one() {
         let text = "name='w'\nkind='webhook'\nurl='http://h/'\nreferring_physicians=['smith^jane']\n\
                     stations=['CT1', 'CT2']\nrequested_procedures=['ct neck']";
@@ -318,7 +414,11 @@ mod tests {
             assert!(error.contains(expected), "{text}: {error}");
         };
         check("name='a b'\nkind='webhook'\nurl='http://h/'", "1 to 64 letters");
-        check("name='w'\nkind='pacs'", "not supported in this version");
+        check("name='w'\nkind='pacs'\naddress='pacs:104'", "needs `address` and `ae_title`");
+        check("name='w'\nkind='pacs'\naddress='pacs'\nae_title='P'", "no address");
+        let pacs = "name='w'\nkind='pacs'\naddress='pacs:104'\nae_title='P'\n";
+        check(&format!("{pacs}url='http://h/'"), "`url` is no setting of kind \"pacs\"");
+        check("name='w'\nkind='webhook'\nurl='http://h/'\ntls=true", "`tls` is no setting");
         check("name='w'\nkind='hl7'", "not supported in this version");
         check("name='w'\nkind='fhir'", "not supported in this version");
         check("name='w'\nkind='email'", "not supported in this version");

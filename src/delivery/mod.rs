@@ -1,7 +1,7 @@
 //! Durable outbox: routing, retry, and one file a kind of destination.
 //!
 //! ```text
-//!  results::commit --rows--> database --next due--> one task a destination --thread--> webhook
+//!  results::commit --rows--> database --next due--> one task a destination --thread--> webhook, PACS
 //!        `--- wake() -----------------------------------^   `-- receipt, later, or dead --> database
 //! ```
 //! Nothing is sent that is not a row first, and a row is done only when its receipt is stored. So a
@@ -10,6 +10,7 @@
 //! wait for each other; one destination has one delivery in flight.
 
 pub mod destination;
+pub mod pacs;
 pub mod retry;
 pub mod routing;
 mod webhook;
@@ -23,10 +24,12 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use destination::{Destination, DestinationError, Kind};
+pub use pacs::{PacsError, PacsSender, ResultFiles};
 
 use crate::clock::Clock;
 use crate::db::deliveries::{self, Attempted, Delivery, DeliveryId, Next};
 use crate::db::{Db, DbError};
+use crate::dicom::scu::ScuError;
 use crate::error::{Chain, Dispose, Disposition};
 use crate::limits::{DELIVERY_TIMEOUT, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
 
@@ -50,6 +53,12 @@ pub enum SendError {
     /// Nothing came back: no network, no such host, a wrong certificate, silence.
     #[error("no answer from the destination")]
     NoAnswer(#[source] Box<dyn Error + Send + Sync>),
+    /// No association with the PACS, or it broke.
+    #[error("could not send the objects")]
+    Association(#[from] ScuError),
+    /// What the PACS answered.
+    #[error("the PACS did not take the objects")]
+    Pacs(#[from] PacsError),
     /// No thread for the attempt.
     #[error("could not start a thread for the delivery")]
     Spawn(#[source] std::io::Error),
@@ -61,10 +70,15 @@ pub enum SendError {
 impl Dispose for SendError {
     fn disposition(&self) -> Disposition {
         match self {
-            Self::Refused { .. } => Disposition::Reject,
-            Self::NotNow { .. } | Self::NoAnswer(_) | Self::Spawn(_) | Self::Panicked => {
-                Disposition::Retry
+            Self::Refused { .. } | Self::Pacs(PacsError::Payload(_) | PacsError::NoneTaken(_)) => {
+                Disposition::Reject
             }
+            Self::Association(error) => error.disposition(),
+            Self::NotNow { .. }
+            | Self::NoAnswer(_)
+            | Self::Pacs(PacsError::NotNow(_))
+            | Self::Spawn(_)
+            | Self::Panicked => Disposition::Retry,
         }
     }
 }
@@ -87,18 +101,25 @@ pub struct Outbox {
     db: Db,
     clock: Arc<dyn Clock>,
     destinations: Arc<[Destination]>,
+    pacs: Arc<PacsSender>,
     timeout: Duration,
     wakes: watch::Sender<()>,
     n_attempts: watch::Sender<u64>,
 }
 
 impl Outbox {
-    /// An outbox for these destinations, not yet running.
+    /// An outbox for these destinations, not yet running, that speaks with a PACS as `pacs`.
     #[must_use]
-    pub fn new(db: Db, clock: Arc<dyn Clock>, destinations: Arc<[Destination]>) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        destinations: Arc<[Destination]>,
+        pacs: PacsSender,
+    ) -> Self {
         let (wakes, _) = watch::channel(());
         let (n_attempts, _) = watch::channel(0);
-        Self { db, clock, destinations, timeout: DELIVERY_TIMEOUT, wakes, n_attempts }
+        let (pacs, timeout) = (Arc::new(pacs), DELIVERY_TIMEOUT);
+        Self { db, clock, destinations, pacs, timeout, wakes, n_attempts }
     }
 
     /// Gives each attempt so long, instead of [`DELIVERY_TIMEOUT`].
@@ -287,12 +308,18 @@ impl Queue {
     /// end of the process.
     async fn attempt(&self, delivery: Delivery) -> Result<String, SendError> {
         let (answer, answered) = oneshot::channel();
-        let kind = self.destination().kind.clone();
+        let Destination { name, kind, .. } = self.destination().clone();
+        let pacs = Arc::clone(&self.outbox.pacs);
         let (timeout, now_unix_ms) = (self.outbox.timeout, self.outbox.clock.unix_ms());
         let send = move || {
-            let Kind::Webhook { url } = kind;
+            let sent = match &kind {
+                Kind::Webhook { url } => webhook::send(url, &delivery, timeout, now_unix_ms),
+                Kind::Pacs { address, ae_title, .. } => {
+                    pacs.send(&name, (address, ae_title), &delivery)
+                }
+            };
             // Nobody listens any more when the process is ending; the row is still there.
-            let _ = answer.send(webhook::send(&url, &delivery, timeout, now_unix_ms));
+            let _ = answer.send(sent);
         };
         std::thread::Builder::new()
             .name("delivery".into())

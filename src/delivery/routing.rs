@@ -14,6 +14,8 @@
 //! it is in the report, and the person who looks at the images sees it there. What a destination
 //! refused for good was never told.
 //!
+//! A PACS is an archive and gets the objects of every answer in `on`, and of each later one.
+//!
 //! A destination may be limited to some orders: then an alert about another order is nothing to it, but
 //! corrections still are. What the worklist says stands on the alert alone: a report is what images and
 //! models give, whether the RIS was there or not. Only where the images have no accession number, the
@@ -25,7 +27,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::destination::Destination;
+use super::destination::{Destination, Kind};
+use super::pacs::ResultFiles;
 use crate::clock::rfc3339;
 use crate::db::deliveries::{NewDelivery, Told};
 use crate::db::results::Unrouted;
@@ -82,40 +85,57 @@ struct AlertUnmatched {
 pub fn router(
     destinations: Arc<[Destination]>,
     order: Option<OrderMatch>,
+    files: Option<ResultFiles>,
 ) -> impl FnOnce(&Unrouted<'_>) -> Vec<NewDelivery> + Send + 'static {
-    move |result| route(&destinations, result, order.as_ref())
+    move |result| route(&destinations, result, order.as_ref(), files.as_ref())
 }
 
 /// The deliveries of one result, at most one a destination, in the order of the settings. `found` is
-/// what the worklist gave; `None` where there is no worklist.
+/// what the worklist gave, `None` where there is no worklist; `files` the result's objects, `None` where there are
+/// none to send.
 #[must_use]
 pub fn route(
     destinations: &[Destination],
     result: &Unrouted<'_>,
     found: Option<&OrderMatch>,
+    files: Option<&ResultFiles>,
 ) -> Vec<NewDelivery> {
     let order = found.and_then(OrderMatch::order);
     let sides = result.report.flagged_sides();
     let to_one = |destination: &Destination| {
         let told = result.told.iter().find(|told| told.destination == destination.name);
-        let news = match told {
-            None => {
-                destination.on.contains(&result.report.decision)
-                    && destination.orders.includes(order)
+        let is_wanted =
+            destination.on.contains(&result.report.decision) && destination.orders.includes(order);
+        let payload = match &destination.kind {
+            // Other objects than before, always: they name the instances that they are about.
+            Kind::Pacs { .. } => {
+                let files = files.filter(|_| is_wanted || told.is_some())?;
+                serde_json::to_string(files).expect("texts and lists always serialize")
             }
-            Some(told) => told.decision != result.report.decision || told.sides != sides,
+            Kind::Webhook { .. } => {
+                let is_news = told.map_or(is_wanted, |told| {
+                    told.decision != result.report.decision || told.sides != sides
+                });
+                is_news.then(|| alert(destination, result, told, found))?
+            }
         };
-        news.then(|| deliver(destination, result, told, found))
+        Some(NewDelivery {
+            destination: destination.name.clone(),
+            payload,
+            follows: told.map(|told| told.delivery),
+            idempotency_key: idempotency_key(result.result_key, &destination.name),
+        })
     };
     destinations.iter().filter_map(to_one).collect()
 }
 
-fn deliver(
+/// What a webhook gets.
+fn alert(
     destination: &Destination,
     result: &Unrouted<'_>,
     told: Option<&Told>,
     found: Option<&OrderMatch>,
-) -> NewDelivery {
+) -> String {
     let idempotency_key = idempotency_key(result.result_key, &destination.name);
     let report = result.report;
     let largest = report.largest_kept();
@@ -137,13 +157,7 @@ fn deliver(
         },
         report: with_accession(report, found.and_then(OrderMatch::order)),
     };
-    let payload = serde_json::to_string(&alert).expect("numbers, texts and lists always serialize");
-    NewDelivery {
-        destination: destination.name.clone(),
-        payload,
-        follows: told.map(|told| told.delivery),
-        idempotency_key,
-    }
+    serde_json::to_string(&alert).expect("numbers, texts and lists always serialize")
 }
 
 fn alert_order(found: Option<&OrderMatch>) -> Option<AlertOrder<'_>> {
@@ -263,7 +277,7 @@ mod tests {
         let report = report(now.0, now.1);
         let unrouted =
             Unrouted { result_key: "k", report: &report, created_unix_ms: 0, told: &told };
-        let deliveries = route(&[destination("ward", on)], &unrouted, None);
+        let deliveries = route(&[destination("ward", on)], &unrouted, None, None);
         assert!(deliveries.len() <= 1);
         let delivery = deliveries.first()?;
         let alert: serde_json::Value = serde_json::from_str(&delivery.payload).unwrap();
@@ -296,6 +310,31 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_gets_the_objects_of_every_answer() {
+        let text = "name='archive'\nkind='pacs'\naddress='pacs:104'\nae_title='PACS'";
+        let archive: Destination = toml::from_str(text).unwrap();
+        let files = ResultFiles::new("1.2.3".into(), vec!["sr.dcm".into()]);
+        let told = Told {
+            destination: "archive".into(),
+            delivery: DeliveryId(7),
+            idempotency_key: "earlier".into(),
+            decision: Decision::NotFlagged,
+            sides: Vec::new(),
+        };
+        let report = report(Decision::NotFlagged, &[]);
+        let check = |told: &[Told], files: Option<&ResultFiles>| {
+            let unrouted = Unrouted { result_key: "k", report: &report, created_unix_ms: 0, told };
+            let deliveries = route(std::slice::from_ref(&archive), &unrouted, None, files);
+            deliveries.into_iter().map(|it| it.payload).collect::<Vec<_>>()
+        };
+        let payload = serde_json::to_string(&files).unwrap();
+        assert_eq!(check(&[], Some(&files)), std::slice::from_ref(&payload));
+        // The same answer about more slices is other objects.
+        assert_eq!(check(&[told], Some(&files)), [payload]);
+        assert!(check(&[], None).is_empty());
+    }
+
+    #[test]
     fn the_alert_says_what_matters_first() {
         let report = report(Decision::Flagged, &[Side::Left]);
         let unrouted = Unrouted {
@@ -306,7 +345,7 @@ mod tests {
         };
         let on = [Decision::Flagged];
         let deliveries =
-            route(&[destination("ward", &on), destination("it", &on)], &unrouted, None);
+            route(&[destination("ward", &on), destination("it", &on)], &unrouted, None, None);
         assert_eq!(deliveries.len(), 2);
         assert_ne!(deliveries[0].idempotency_key, deliveries[1].idempotency_key);
         let mut alert: serde_json::Value = serde_json::from_str(&deliveries[0].payload).unwrap();
@@ -335,7 +374,7 @@ mod tests {
         let mut report = report(Decision::Flagged, &[Side::Left]);
         report.accession_number = accession.into();
         let unrouted = Unrouted { result_key: "k", report: &report, created_unix_ms: 0, told: &[] };
-        let deliveries = route(std::slice::from_ref(to), &unrouted, Some(found));
+        let deliveries = route(std::slice::from_ref(to), &unrouted, Some(found), None);
         deliveries.first().map(|delivery| serde_json::from_str(&delivery.payload).unwrap())
     }
 

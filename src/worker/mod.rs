@@ -6,6 +6,7 @@
 //!                       +-- fails or panics: queued again; at the last attempt not assessable
 //! ```
 
+mod objects;
 pub mod series;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use rayon::prelude::*;
 
-use self::series::{Analysis, SeriesIdentity};
+use self::series::{Analysed, Analysis, SeriesIdentity};
 use crate::clock::Clock;
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
@@ -49,6 +50,8 @@ pub struct Worker {
     pub spool: PathBuf,
     /// Pixels that are decoded already.
     pub ahead: Arc<DecodeAhead>,
+    /// The folder of the results' objects.
+    pub results: PathBuf,
     /// Whether there is a worklist to find orders in.
     pub has_worklist: bool,
     /// Who may be told.
@@ -103,13 +106,13 @@ impl Worker {
         let outcome = if job.is_exhausted() {
             let report = analysis.failed(&identity, Reason::AnalysisFailed);
             let error = "the attempts are used up".to_owned();
-            self.commit(job, JobEnd::Failed { error }, report)
+            self.commit(job, JobEnd::Failed { error }, Analysed { report, detail: None })
         } else {
             // A slice that makes us panic must not stop the slices of other patients.
             let screened =
-                catch_unwind(AssertUnwindSafe(|| analysis.screen(&identity, images, &unusable)));
+                catch_unwind(AssertUnwindSafe(|| analysis.analyse(&identity, images, &unusable)));
             match screened {
-                Ok(Ok(report)) => self.commit(job, JobEnd::Done, report),
+                Ok(Ok(analysed)) => self.commit(job, JobEnd::Done, analysed),
                 Ok(Err(error)) => self.put_off(job, Chain(&error).to_string()),
                 Err(_) => self.put_off(job, "the analysis panicked".to_owned()),
             }
@@ -146,10 +149,18 @@ impl Worker {
         (SeriesIdentity { study, series, accession_number }, images, unusable)
     }
 
-    fn commit(&self, job: &Job, end: JobEnd, mut report: ScreeningReport) -> Result<(), DbError> {
+    fn commit(&self, job: &Job, end: JobEnd, mut analysed: Analysed) -> Result<(), DbError> {
         if job.n_missing > 0 {
-            report.warnings.push(Warning::InstancesMissing);
+            analysed.report.warnings.push(Warning::InstancesMissing);
         }
+        // What draws must not stop the answer either.
+        let files = objects::are_wanted(&self.destinations)
+            .then(|| {
+                let write = || objects::write(&self.results, &self.spool, job, &analysed);
+                catch_unwind(AssertUnwindSafe(write)).ok().flatten()
+            })
+            .flatten();
+        let report = analysed.report;
         let now = self.clock.unix_ms();
         let outcome = outcome(&report);
         tracing::info!(
@@ -160,7 +171,7 @@ impl Worker {
             "screened"
         );
         let order = self.has_worklist.then(|| self.order(job)).transpose()?;
-        let route = routing::router(Arc::clone(&self.destinations), order);
+        let route = routing::router(Arc::clone(&self.destinations), order, files);
         match self.db.call_blocking(results::commit(job.id, end, report, now, route))? {
             Committed::Stored { n_deliveries, .. } => {
                 self.status.modify(|status| {

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::dicom::ct_image::CtImage;
 use crate::dicom::ct_pixels::same_pixels;
+use crate::dicom::result_objects::Found;
 use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::error::Chain;
 use crate::imaging::Volume;
@@ -49,6 +50,20 @@ pub struct Detail {
     pub outlines: Vec<Outline>,
     /// The glands that were found, right first.
     pub gland_outlines: Vec<GlandOutline>,
+}
+
+impl Detail {
+    /// As the objects of a result are made from it.
+    #[must_use]
+    pub fn found(&self) -> Found<'_> {
+        Found {
+            slices: &self.plan.slices,
+            geometry: self.plan.geometry,
+            volume: &self.volume,
+            outlines: &self.outlines,
+            gland_outlines: &self.gland_outlines,
+        }
+    }
 }
 
 /// What a series is screened with.

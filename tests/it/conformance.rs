@@ -9,6 +9,7 @@ use dicom_dictionary_std::uids;
 use parotidd::dicom::commitment::Failure;
 use parotidd::dicom::dimse::StoreStatus;
 use parotidd::dicom::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+use parotidd::dicom::result_objects;
 use parotidd::dicom::store_scp::{Rejection, SERVICE_SOP_CLASSES, STORAGE_SOP_CLASSES};
 use parotidd::dicom::transfer_syntax::TRANSFER_SYNTAXES;
 use parotidd::dicom::worklist;
@@ -38,13 +39,21 @@ fn name_of(uid: &str) -> &'static str {
         uids::MODALITY_WORKLIST_INFORMATION_MODEL_FIND => {
             "Modality Worklist Information Model - FIND"
         }
+        uids::SEGMENTATION_STORAGE => "Segmentation Storage",
+        uids::COMPREHENSIVE3_DSR_STORAGE => "Comprehensive 3D SR Storage",
+        uids::SECONDARY_CAPTURE_IMAGE_STORAGE => "Secondary Capture Image Storage",
+        uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE => {
+            "Grayscale Softcopy Presentation State Storage"
+        }
+        uids::ENCAPSULATED_PDF_STORAGE => "Encapsulated PDF Storage",
         other => panic!("{other} has no name here"),
     }
 }
 
 fn sop_classes() -> String {
     let scp = STORAGE_SOP_CLASSES.iter().chain(&SERVICE_SOP_CLASSES).map(|uid| (*uid, "no", "yes"));
-    let scu = [(worklist::SOP_CLASS, "yes", "no")];
+    let scu = result_objects::SOP_CLASSES.into_iter().chain([worklist::SOP_CLASS]);
+    let scu = scu.map(|uid| (uid, "yes", "no"));
     let rows = scp.chain(scu).map(|(uid, scu, scp)| {
         vec![name_of(uid).to_owned(), uid.to_owned(), scu.to_owned(), scp.to_owned()]
     });

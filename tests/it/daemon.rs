@@ -7,6 +7,7 @@ mod contract;
 mod kill;
 mod orders;
 mod orthanc;
+mod pacs;
 mod screen;
 mod stow;
 mod support;

@@ -11,7 +11,7 @@ use parotidd::db::deliveries::{self, DeliveryRecord, Next};
 use parotidd::db::jobs::{self, Enqueued, JobState};
 use parotidd::db::results::{self, Committed, JobEnd};
 use parotidd::db::{self, Db, instances};
-use parotidd::delivery::{Destination, Outbox, Waker, routing};
+use parotidd::delivery::{Destination, Outbox, PacsSender, Waker, routing};
 use parotidd::dicom::received::ReceivedInstance;
 use parotidd::dicom::series_hints::SeriesHints;
 use parotidd::intake::completeness::CompleteBy;
@@ -130,7 +130,12 @@ impl Appliance {
         let clock = Arc::new(ManualClock::default());
         let destinations: Arc<[Destination]> = destinations.into();
         let (db, outbox_clock) = (opened.db, Arc::clone(&clock));
-        let outbox = Outbox::new(db.clone(), outbox_clock, Arc::clone(&destinations))
+        let pacs = PacsSender {
+            calling_ae: "PAROTIDD".parse().unwrap(),
+            results: "/nowhere".into(),
+            tls: std::collections::BTreeMap::new(),
+        };
+        let outbox = Outbox::new(db.clone(), outbox_clock, Arc::clone(&destinations), pacs)
             .with_timeout(Duration::from_millis(300));
         let waker = outbox.waker();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -156,7 +161,7 @@ impl Appliance {
     async fn answer(&self, decision: &str) -> Committed {
         let job = self.db.call(jobs::claim()).await.unwrap().unwrap();
         let now = self.clock.unix_ms();
-        let route = routing::router(Arc::clone(&self.destinations), None);
+        let route = routing::router(Arc::clone(&self.destinations), None, None);
         let commit = results::commit(job.id, JobEnd::Done, report(decision), now, route);
         let committed = self.db.call(commit).await.unwrap();
         self.waker.wake();

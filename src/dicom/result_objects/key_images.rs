@@ -15,7 +15,7 @@ use crate::imaging::PatientPoint;
 use crate::screening::report::NOT_FOR_DIAGNOSTIC_USE;
 use crate::units::Side;
 
-const KIND: DerivedKind = DerivedKind {
+pub(super) const KIND: DerivedKind = DerivedKind {
     name: "key",
     sop_class: uids::SECONDARY_CAPTURE_IMAGE_STORAGE,
     modality: "OT",

@@ -13,7 +13,7 @@ use crate::dicom::reference::Reference;
 use crate::imaging::Mask;
 use crate::screening::report::NOT_FOR_DIAGNOSTIC_USE;
 
-const KIND: DerivedKind = DerivedKind {
+pub(super) const KIND: DerivedKind = DerivedKind {
     name: "pr",
     sop_class: uids::GRAYSCALE_SOFTCOPY_PRESENTATION_STATE_STORAGE,
     modality: "PR",

@@ -33,7 +33,7 @@ use crate::screening::report::{CandidateReport, GlandReport, GlandState, NOT_FOR
 use crate::screening::{Decision, ScreeningReport};
 use crate::units::Side;
 
-const KIND: DerivedKind = DerivedKind {
+pub(super) const KIND: DerivedKind = DerivedKind {
     name: "sr",
     sop_class: uids::COMPREHENSIVE3_DSR_STORAGE,
     modality: "SR",

@@ -15,6 +15,7 @@ mod measurement_report;
 mod outlines;
 mod page;
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use dicom_dictionary_std::uids;
@@ -58,6 +59,15 @@ impl Source {
         Ok(Some(Self { patient_study, instances }))
     }
 }
+
+/// What its objects are.
+pub const SOP_CLASSES: [&str; 5] = [
+    outlines::KIND.sop_class,
+    measurement_report::KIND.sop_class,
+    key_images::KIND.sop_class,
+    lines::KIND.sop_class,
+    PAGE.sop_class,
+];
 
 /// A result and what it was found in.
 #[derive(Debug, Clone)]
@@ -107,6 +117,32 @@ const PAGE: DerivedKind = DerivedKind {
     series_number: 9_005,
     description: "Parotid screening, AI result, not for diagnostic use",
 };
+
+/// Device Serial Number of an appliance that has none.
+pub const SERIAL_NUMBER: &str = "0";
+
+/// As [`write`], into a folder of `root` that is the result's own; says its name. All of it is durable on the disk.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_durably(
+    root: &Path,
+    series: &ScreenedSeries,
+) -> Result<(String, Vec<ObjectFile>), WriteError> {
+    let name = derived_from(series).uid(&["folder"]);
+    let folder = root.join(&name);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        |source: std::io::Error| WriteError::Write { path, source: Box::new(source) }
+    };
+    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let written = write(&folder, series)?;
+    let files = written.iter().map(|it| it.path.as_path());
+    for path in files.chain([folder.as_path(), root]).chain(root.parent()) {
+        File::open(path).and_then(|file| file.sync_all()).map_err(failed(path))?;
+    }
+    Ok((name, written))
+}
 
 /// Writes all objects of a result into an existing folder.
 ///

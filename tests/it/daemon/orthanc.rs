@@ -9,11 +9,12 @@ use parotidd::dicom::result_objects::FILE_NAMES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::SETTINGS;
 use super::support::*;
 use crate::certificates::Certificates;
 
 /// A port that nobody listens on.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -121,6 +122,44 @@ fn orthanc_stores_and_shows_every_object_of_a_result() {
     // Again is nothing new.
     let again = orthanc.post("/instances", &fs::read(folder.join("sr.dcm")).unwrap());
     assert_eq!(again["Status"], "AlreadyStored");
+}
+
+/// Orthanc as the archive that a result's objects are sent to.
+fn archive(tls: Option<&Certificates>) {
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let dicom_port = free_port();
+    let Some(orthanc) = Orthanc::start(dicom_port, nobody, tls) else { return };
+    let mut settings = SETTINGS.to_owned();
+    settings += "[[destination]]\nname = \"archive\"\nkind = \"pacs\"\nae_title = \"ORTHANC\"\n";
+    settings += &format!("address = \"127.0.0.1:{dicom_port}\"\ntls = {}\n", tls.is_some());
+    if let Some(certificates) = tls {
+        let ours = toml::to_string(&certificates.settings("server", &["ours"])).unwrap();
+        settings += &format!("[dicom.tls]\n{ours}");
+    }
+    let site = Site::new(&settings);
+    let mut daemon = site.start();
+    store(&Phantoms::get().small, daemon.address());
+    daemon.wait_for_log("delivered destination=archive");
+    assert!(daemon.terminate().success());
+    let series = orthanc.get("/series");
+    let modalities = series.as_array().unwrap().iter().map(|id| {
+        let series = orthanc.get(&format!("/series/{}", id.as_str().unwrap()));
+        series["MainDicomTags"]["Modality"].as_str().unwrap().to_owned()
+    });
+    let modalities: Vec<_> = modalities.collect();
+    for modality in ["SEG", "SR", "OT", "DOC"] {
+        assert!(modalities.iter().any(|it| it == modality), "{modality}: {modalities:?}");
+    }
+}
+
+#[test]
+fn orthanc_is_sent_the_objects_of_a_result() {
+    archive(None);
+}
+
+#[test]
+fn orthanc_is_sent_them_over_tls() {
+    archive(Some(&Certificates::make()));
 }
 
 /// Sends a series from Orthanc, which then asks for storage commitment on another association and has its

@@ -1,0 +1,62 @@
+//! The objects of a job's result, on the disk before the result is in the database.
+
+use std::path::Path;
+
+use super::series::{Analysed, Detail};
+use crate::db::jobs::Job;
+use crate::delivery::{Destination, Kind, ResultFiles};
+use crate::dicom::attributes::PatientStudy;
+use crate::dicom::ct_series_writer::WriteError;
+use crate::dicom::received::ReceivedInstance;
+use crate::dicom::reference::Reference;
+use crate::dicom::result_objects::{SERIAL_NUMBER, ScreenedSeries, Source, write_durably};
+use crate::error::Chain;
+
+/// Whether any destination takes objects.
+pub(super) fn are_wanted(destinations: &[Destination]) -> bool {
+    destinations.iter().any(|it| matches!(it.kind, Kind::Pacs { .. }))
+}
+
+/// Writes them into a folder of `results`. `None` where that failed: then the alert goes out without them, and the
+/// log says so.
+pub(super) fn write(
+    results: &Path,
+    spool: &Path,
+    job: &Job,
+    analysed: &Analysed,
+) -> Option<ResultFiles> {
+    match try_write(results, spool, job, analysed) {
+        Ok(files) => Some(files),
+        Err(error) => {
+            tracing::error!(series = %job.series, error = %Chain(&error), "no objects of the result");
+            None
+        }
+    }
+}
+
+fn try_write(
+    results: &Path,
+    spool: &Path,
+    job: &Job,
+    analysed: &Analysed,
+) -> Result<ResultFiles, WriteError> {
+    let Analysed { report, detail } = analysed;
+    let source = source(spool, job);
+    let found = detail.as_ref().map(Detail::found);
+    let series = ScreenedSeries { report, source: &source, serial_number: SERIAL_NUMBER, found };
+    let (folder, written) = write_durably(results, &series)?;
+    let names = written.iter().filter_map(|it| it.path.file_name()?.to_str().map(str::to_owned));
+    Ok(ResultFiles::new(folder.into(), names.collect()))
+}
+
+/// Every instance of the job, also those that no image could be read from; patient and study of the first that says.
+fn source(spool: &Path, job: &Job) -> Source {
+    let patient = |it: &ReceivedInstance| PatientStudy::read(&spool.join(&it.path)).ok();
+    let reference = |it: &ReceivedInstance| Reference {
+        sop_class: it.sop_class.clone(),
+        sop_instance: it.sop_instance.clone(),
+    };
+    let mut instances: Vec<_> = job.instances.iter().map(reference).collect();
+    instances.sort_unstable_by(|a, b| a.sop_instance.cmp(&b.sop_instance));
+    Source { patient_study: job.instances.iter().find_map(patient).unwrap_or_default(), instances }
+}
