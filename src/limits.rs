@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// Longest report of a radiologist, in bytes: some hundred pages.
+pub const REPORT_TEXT_BYTES_MAX: u64 = 512 * 1024;
+/// Longest sentence of it that is read as one.
+pub const SENTENCE_BYTES_MAX: usize = 2048;
 /// Largest image side accepted, in voxels. CT is 512 or 1024; reformats reach 2048.
 pub const IMAGE_SIDE_MAX: usize = 2048;
 /// Most instances in one series.

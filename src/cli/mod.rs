@@ -18,6 +18,7 @@ pub mod man;
 pub mod phantom;
 pub mod prepare;
 mod progress;
+pub mod read_report;
 pub mod render;
 pub mod run;
 pub mod screen;
@@ -83,6 +84,7 @@ enum Command {
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
     Status(status::StatusArgs),
+    ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
     Completions(completions::CompletionsArgs),
@@ -113,6 +115,7 @@ impl Cli {
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
             Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),

@@ -282,3 +282,22 @@ fn the_instruction_set_can_be_chosen_and_changes_nothing() {
     assert!(!unknown.status.success());
     assert!(stderr(&unknown).contains("use one of avx512"), "{}", stderr(&unknown));
 }
+
+#[test]
+fn a_report_is_read_for_its_mentions() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("report.txt");
+    let text =
+        "HISTORY: right parotid mass.\nFINDINGS: There is a mass in the left parotid gland.\n";
+    fs::write(&file, text).unwrap();
+    let read = parotidd(&["read-report", file.to_str().unwrap()]);
+    assert!(read.status.success(), "{}", stderr(&read));
+    let line: serde_json::Value = serde_json::from_slice(&read.stdout).unwrap();
+    let expected = serde_json::json!([
+        {"side": "left", "sentence": "There is a mass in the left parotid gland."}
+    ]);
+    assert_eq!(line["mentions"], expected);
+    let missing = parotidd(&["read-report", "/nowhere/report.txt"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stderr(&missing).contains("/nowhere/report.txt"));
+}

@@ -16,6 +16,7 @@ const ROOMS: &[&str] = &[
     "status",
     "status_writer",
     // 1
+    "report_text",
     "imaging",
     // 2
     "inference",
