@@ -461,7 +461,9 @@ mod tests {
         check("[series]\nsettle_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");
-        check("[[destination]]\nname='a'\nkind='pacs'", "not supported");
+        check("[[destination]]\nname='a'\nkind='hl7'", "not supported");
+        let pacs = "[[destination]]\nname='a'\nkind='pacs'\naddress='p:104'\nae_title='P'\n";
+        check(&format!("{pacs}tls = true"), "dicom.tls");
         check("[worklist]\naddress = 'ris:104'", "called_ae_title");
         check("[worklist]\naddress = 'ris'\ncalled_ae_title = 'RIS'", "ris.example:104");
         check(
