@@ -24,17 +24,17 @@ use crate::worker::series::{Analysis, SeriesIdentity};
 /// named on stderr with their reason. Ends with 65 when there was nothing that could be screened.
 /// Not for diagnostic use.
 ///
-/// With --out, DIR/<SeriesInstanceUID>/ gets report.json; key-right.png and key-left.png, a picture of
-/// each gland that was found, without patient data; and seg.dcm, the masses as a DICOM Segmentation
-/// with the patient and study of its source, where there is a mass. A structured report (sr.dcm) is
-/// not in this version.
+/// With --out, DIR/<SeriesInstanceUID>/ gets report.json and, without patient data, key-right.png and
+/// key-left.png, a picture of each gland that was found. Beside them are DICOM objects with the patient and study of
+/// their source: seg.dcm (masses, and where glands were found), sr.dcm (measurements, TID 1500), key-right.dcm
+/// and key-left.dcm (the pictures), gsps.dcm (the outlines over the images) and report.dcm (one page, PDF).
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct ScreenArgs {
     /// DICOM files, or folders of them
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Also write report, pictures and outlines, in DIR/<SeriesInstanceUID>/
+    /// Also write report, pictures and DICOM objects, in DIR/<SeriesInstanceUID>/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What to print

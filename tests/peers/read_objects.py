@@ -33,8 +33,7 @@ def read_segments(path: str, slices: list[str], masks: str) -> list[dict]:
             "label": description.segment_label,
             "type": code(description.segmented_property_type),
             "region": code(region),
-            "laterality": code(region.AnatomicRegionModifierSequence[0] and hd.sr.CodedConcept.from_dataset(
-                region.AnatomicRegionModifierSequence[0])),
+            "laterality": code(hd.sr.CodedConcept.from_dataset(region.AnatomicRegionModifierSequence[0])),
             "algorithm": [description.algorithm_identification.name, description.algorithm_identification.version],
             "tracking_uid": description.tracking_uid,
         })
@@ -60,10 +59,8 @@ def read_report(path: str) -> dict:
             "tracking_uid": group.tracking_uid,
             "finding": code(group.finding_type),
             "site": site(group),
-            "segment": segment.referenced_segment_numbers[0] if hasattr(segment, "referenced_segment_numbers")
-            else int(segment.ReferencedSOPSequence[0].ReferencedSegmentNumber),
-            "source_series": str(segment.source_series_for_segmentation.value)
-            if getattr(segment, "source_series_for_segmentation", None) else None,
+            "segment": segment.referenced_segment_numbers[0],
+            "source_series": str(segment.source_series_for_segmentation.value),
             "measurements": measurements(group),
         })
     glands = []

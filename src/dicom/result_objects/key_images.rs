@@ -10,6 +10,7 @@ use crate::dicom::ct_series_writer::WriteError;
 use crate::dicom::derived_object::{DerivedFrom, DerivedKind};
 use crate::dicom::reference::Reference;
 use crate::dicom::secondary_capture::{Picture, write_secondary_capture};
+use crate::display::canvas::Canvas;
 use crate::display::key_image::key_image;
 use crate::imaging::PatientPoint;
 use crate::screening::report::NOT_FOR_DIAGNOSTIC_USE;
@@ -23,17 +24,27 @@ pub(super) const KIND: DerivedKind = DerivedKind {
     description: "Parotid glands, AI key images, not for diagnostic use",
 };
 
-/// Writes `key-right.dcm` and `key-left.dcm`, each where its gland was found.
+/// The pictures of the glands that were found, right first.
+pub(super) fn draw(series: &ScreenedSeries) -> Vec<(Side, Canvas)> {
+    let Some(found) = &series.found else { return Vec::new() };
+    let draw = |side| Some((side, key_image(found.volume, series.report, found.outlines, side)?));
+    Side::BOTH.into_iter().filter_map(draw).collect()
+}
+
+/// Writes `key-right.dcm` and `key-left.dcm` from the pictures that there are.
 pub(super) fn write(
     folder: &Path,
     series: &ScreenedSeries,
     from: &DerivedFrom,
+    pictures: &[(Side, Canvas)],
 ) -> Result<Vec<ObjectFile>, WriteError> {
     let Some(found) = &series.found else { return Ok(Vec::new()) };
     let mut written = Vec::new();
-    for (number, side) in (1..).zip(Side::BOTH) {
-        let Some(canvas) = key_image(found.volume, series.report, found.outlines, side) else {
-            continue;
+    for (side, canvas) in pictures {
+        let side = *side;
+        let number = match side {
+            Side::Right => 1,
+            Side::Left => 2,
         };
         let path = folder.join(file_name(side));
         let Size { width, height } = canvas.size();

@@ -158,10 +158,11 @@ pub fn write(folder: &Path, series: &ScreenedSeries) -> Result<Vec<ObjectFile>, 
     );
     let reference = measurement_report::write(&sr, series, &from, segmentation.as_ref())?;
     written.push(ObjectFile { reference, path: sr });
-    written.extend(key_images::write(folder, series, &from)?);
+    let pictures = key_images::draw(series);
+    written.extend(key_images::write(folder, series, &from, &pictures)?);
     let lines = lines::write(&gsps, series, &from)?;
     written.extend(lines.map(|reference| ObjectFile { reference, path: gsps }));
-    let pdf = page::pdf(series, &from)?;
+    let pdf = page::pdf(series, &from, &pictures)?;
     write_encapsulated_pdf(&report, &from, &PAGE, &pdf, &series.source.instances)?;
     written.push(ObjectFile { reference: from.reference(&PAGE, 1), path: report });
     Ok(written)

@@ -15,7 +15,6 @@ use super::ScreenedSeries;
 use crate::dicom::ct_series_writer::WriteError;
 use crate::dicom::derived_object::DerivedFrom;
 use crate::display::canvas::Canvas;
-use crate::display::key_image::key_image;
 use crate::screening::report::{CandidateReport, GlandReport, NOT_FOR_DIAGNOSTIC_USE};
 use crate::screening::{Decision, ScreeningReport};
 use crate::units::Side;
@@ -41,7 +40,11 @@ const BAND: (u8, u8, u8) = (0x8a, 0x10, 0x10);
 const PAPER: (u8, u8, u8) = (0xff, 0xff, 0xff);
 
 /// The page as a PDF file. The same result gives the same bytes.
-pub(super) fn pdf(series: &ScreenedSeries, from: &DerivedFrom) -> Result<Vec<u8>, WriteError> {
+pub(super) fn pdf(
+    series: &ScreenedSeries,
+    from: &DerivedFrom,
+    pictures: &[(Side, Canvas)],
+) -> Result<Vec<u8>, WriteError> {
     let build = |error: &dyn std::fmt::Debug| WriteError::Build(format!("{error:?}").into());
     let configuration = ConfigurationBuilder::new().with_archival_validator(Archival::A2_B);
     let configuration = configuration.finish().map_err(|error| build(&error))?;
@@ -52,19 +55,24 @@ pub(super) fn pdf(series: &ScreenedSeries, from: &DerivedFrom) -> Result<Vec<u8>
     document.set_metadata(metadata(from));
     let settings = PageSettings::from_wh(PAGE.0, PAGE.1).expect("A4 has a size");
     let mut page = document.start_page_with(settings);
-    fill(page.surface(), series, from);
+    fill(page.surface(), series.report, from, pictures);
     page.finish();
     document.finish().map_err(|error| build(&error))
 }
 
-fn fill(surface: Surface<'_>, series: &ScreenedSeries, from: &DerivedFrom) {
+fn fill(
+    surface: Surface<'_>,
+    report: &ScreeningReport,
+    from: &DerivedFrom,
+    pictures: &[(Side, Canvas)],
+) {
     let mut sheet = Sheet::new(surface);
     sheet.heading(from);
     sheet.patient(from);
-    sheet.verdict(series.report);
-    sheet.pictures(series);
-    sheet.masses(series.report);
-    sheet.made_by(series.report);
+    sheet.verdict(report);
+    sheet.pictures(report, pictures);
+    sheet.masses(report);
+    sheet.made_by(report);
     sheet.surface.finish();
 }
 
@@ -192,20 +200,16 @@ impl<'a> Sheet<'a> {
     }
 
     /// A gland that alone is flagged over the width of the page; otherwise both side by side.
-    fn pictures(&mut self, series: &ScreenedSeries) {
+    fn pictures(&mut self, report: &ScreeningReport, pictures: &[(Side, Canvas)]) {
         const GAP: f32 = 10.0;
-        let Some(found) = &series.found else { return };
-        let flagged = series.report.flagged_sides();
-        let sides = if flagged.len() == 1 { flagged } else { Side::BOTH.to_vec() };
-        #[allow(clippy::cast_precision_loss, reason = "one or two")]
-        let n = sides.len() as f32;
+        let flagged = report.flagged_sides();
+        let is_shown = |(side, _): &&(Side, Canvas)| flagged.len() != 1 || flagged.contains(side);
+        let shown: Vec<_> = pictures.iter().filter(is_shown).collect();
+        let n = if flagged.len() == 1 { 1.0 } else { 2.0 };
         let width = (PAGE.0 - 2.0 * MARGIN - (n - 1.0) * GAP) / n;
         let (mut x, mut tallest) = (MARGIN, 0.0_f32);
-        for side in sides {
-            let Some(canvas) = key_image(found.volume, series.report, found.outlines, side) else {
-                continue;
-            };
-            let (image, aspect) = picture(&canvas);
+        for (_, canvas) in shown {
+            let (image, aspect) = picture(canvas);
             let size = Size::from_wh(width, width * aspect).expect("the page has room");
             self.surface.push_transform(&Transform::from_translate(x, self.y));
             self.surface.draw_image(image, size);
@@ -213,7 +217,9 @@ impl<'a> Sheet<'a> {
             x += width + GAP;
             tallest = tallest.max(size.height());
         }
-        self.y += tallest + 24.0;
+        if tallest > 0.0 {
+            self.y += tallest + 24.0;
+        }
     }
 
     fn masses(&mut self, report: &ScreeningReport) {
