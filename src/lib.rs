@@ -5,7 +5,7 @@
 //! `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
-//! `delivery` (durable outbox), `worklist` (orders), `display`, `system`, then `worker`, `daemon` and `cli`.
+//! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `system`, then `worker`, `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -19,6 +19,7 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod daemon;
 pub mod db;
 pub mod delivery;

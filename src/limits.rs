@@ -178,6 +178,14 @@ pub const DIGEST_ALERTS_MAX: usize = 200;
 pub const ALERTS_READ_MAX: usize = 1000;
 /// Most audit events that are listed for a person.
 pub const AUDIT_EVENTS_READ_MAX: usize = 100_000;
+/// Connections to the pages at once.
+pub const CONSOLE_CONNECTIONS_MAX: usize = 16;
+/// Time from a connection to a complete request head.
+pub const CONSOLE_HEAD_TIME: Duration = Duration::from_secs(10);
+/// Time of a whole request.
+pub const CONSOLE_CONNECTION_TIME: Duration = Duration::from_secs(30);
+/// Bytes of a form.
+pub const CONSOLE_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a person's name or of a role.
 pub const PERSON_BYTES_MAX: usize = 128;
 /// Bytes of a person's note.

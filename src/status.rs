@@ -19,6 +19,9 @@ pub struct Status {
     pub n_deliveries_waiting: u32,
     /// Deliveries that a destination refused for good.
     pub n_deliveries_dead: u32,
+    /// Alerts that nobody has acknowledged.
+    #[serde(default)]
+    pub n_alerts_open: u32,
     /// Series screened since the database was made.
     pub n_series_screened: u64,
     /// Instances received since start.

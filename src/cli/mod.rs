@@ -1,19 +1,22 @@
 //! One file a command: parses its arguments, calls downward, prints the result.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError};
 use crate::inference::{InstructionSet, Models};
 use crate::screening::{DecisionPolicy, Screener};
 
+pub mod alerts;
+pub mod audit;
 pub mod check_config;
 pub mod completions;
 pub mod demo;
 pub mod evaluate;
+pub mod feedback;
 pub mod man;
 pub mod phantom;
 pub mod prepare;
@@ -84,6 +87,10 @@ enum Command {
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
     Status(status::StatusArgs),
+    Alerts(alerts::AlertsArgs),
+    Acknowledge(alerts::AcknowledgeArgs),
+    Feedback(feedback::FeedbackArgs),
+    Audit(audit::AuditArgs),
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
@@ -115,6 +122,10 @@ impl Cli {
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Alerts(args) => alerts::list(&args).map(|()| ExitCode::SUCCESS),
+            Command::Acknowledge(args) => alerts::acknowledge(&args),
+            Command::Feedback(args) => feedback::run(&args),
+            Command::Audit(args) => audit::run(&args).map(|()| ExitCode::SUCCESS),
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
@@ -132,6 +143,18 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// The database of these settings.
+fn database(config: &Config) -> Result<PathBuf> {
+    let path = config.database();
+    if !path.exists() {
+        bail!(
+            "no database at `{}`: `parotidd run` has not been started with these settings",
+            path.display()
+        );
+    }
+    Ok(path)
 }
 
 /// Networks and policy from a folder, or the built-in ones, on the configured instructions.

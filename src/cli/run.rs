@@ -57,6 +57,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
         for address in daemon.tls_addresses() {
             tracing::info!(%address, "listening with TLS");
         }
+        for address in daemon.console_addresses() {
+            tracing::info!(%address, "pages behind links");
+        }
         for address in daemon.stow_addresses() {
             tracing::info!(%address, "STOW-RS is up");
         }

@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
 use super::screen::Format;
-use super::screener;
+use super::{database, screener};
 use crate::clock::rfc3339;
 use crate::config::Config;
 use crate::db::results::StoredResult;
@@ -49,6 +49,7 @@ struct StatusReport {
     complete_by: serde_json::Map<String, serde_json::Value>,
     results: serde_json::Map<String, serde_json::Value>,
     deliveries: Deliveries,
+    alerts: Alerts,
     newest_result: Option<Newest>,
     /// Only where the settings have one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +82,12 @@ struct Deliveries {
 }
 
 #[derive(Debug, Serialize)]
+struct Alerts {
+    open: u32,
+    oldest_open_at: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
 struct Newest {
     series_instance_uid: String,
     decision: Decision,
@@ -95,13 +102,7 @@ struct Newest {
 /// When the settings are bad, or there is no database that can be read.
 pub fn run(args: &StatusArgs) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    let path = config.database();
-    if !path.exists() {
-        bail!(
-            "no database at `{}`: `parotidd run` has not been started with these settings",
-            path.display()
-        );
-    }
+    let path = database(&config)?;
     let summary = summary::read(&path)?;
     let models =
         screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
@@ -120,7 +121,16 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
     let listen = |tls| move |&address: &SocketAddr| Listen { address, tls };
     let plain = dicom.listen.iter().map(listen(false));
     let listen = plain.chain(dicom.tls_listen().iter().map(listen(true))).collect();
-    let Summary { n_instances, jobs, complete_by, results, deliveries, newest, worklist } = summary;
+    let Summary {
+        n_instances,
+        jobs,
+        complete_by,
+        results,
+        deliveries,
+        alerts_open,
+        newest,
+        worklist,
+    } = summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
@@ -140,6 +150,7 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
             dead: deliveries.n_dead,
             oldest_waiting_at: deliveries.oldest_waiting_unix_ms.map(rfc3339),
         },
+        alerts: Alerts { open: alerts_open.0, oldest_open_at: alerts_open.1.map(rfc3339) },
         newest_result: newest.map(|newest| {
             let StoredResult { series, decision, sides, score, created_unix_ms, .. } = newest;
             let series_instance_uid = series.to_string();
@@ -192,6 +203,7 @@ fn text(report: &StatusReport) -> String {
         ("results", counts(&report.results)),
         ("newest", newest),
         ("deliveries", format!("{waiting} waiting{oldest}, {sent} sent, {dead} dead letters")),
+        ("alerts", alerts_text(&report.alerts)),
         ("models", models),
         ("parotidd", report.software_version.to_owned()),
     ];
@@ -203,6 +215,11 @@ fn text(report: &StatusReport) -> String {
         let _ = writeln!(out, "{name:11} {value}");
     }
     out
+}
+
+fn alerts_text(Alerts { open, oldest_open_at }: &Alerts) -> String {
+    let since = oldest_open_at.as_ref().map_or(String::new(), |at| format!(" (since {at})"));
+    format!("{open} that nobody has acknowledged{since}")
 }
 
 fn worklist_text(worklist: &Worklist, unmatched: String) -> String {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::console::ConsoleSettingsError;
 use crate::delivery::DestinationError;
 use crate::delivery::policy::AlertSettingsError;
 use crate::dicom::stow::TokenError;
@@ -86,6 +87,9 @@ pub enum ConfigError {
     /// The destinations.
     #[error("the destinations cannot be used")]
     Destination(#[from] DestinationError),
+    /// The pages behind links.
+    #[error("the console cannot be used")]
+    Console(#[from] ConsoleSettingsError),
     /// When people are alerted.
     #[error("the alerts cannot be used")]
     Alerts(#[from] AlertSettingsError),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::ConfigError;
+use crate::console::ConsoleSettings;
 use crate::delivery::policy::AlertSettings;
 use crate::delivery::{Destination, Kind, destination};
 use crate::dicom::scu::PeerAddress;
@@ -52,6 +53,8 @@ pub struct Config {
     pub worklist: Option<WorklistSettings>,
     /// When people are alerted.
     pub alerts: AlertSettings,
+    /// The pages behind links.
+    pub console: ConsoleSettings,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -184,6 +187,7 @@ impl Default for Config {
             display: DisplayConfig::default(),
             worklist: None,
             alerts: AlertSettings::default(),
+            console: ConsoleSettings::default(),
             destinations: Vec::new(),
         }
     }
@@ -315,6 +319,12 @@ impl Config {
         self.data_dir.join("results")
     }
 
+    /// The key of signed links.
+    #[must_use]
+    pub fn links_key(&self) -> PathBuf {
+        self.data_dir.join("links.key")
+    }
+
     /// The database's file.
     #[must_use]
     pub fn database(&self) -> PathBuf {
@@ -382,6 +392,7 @@ impl Config {
             worklist.check()?;
         }
         self.alerts.policy(None)?;
+        self.console.link_base()?;
         Ok(destination::check_all(&self.destinations, self.worklist.is_some())?)
     }
 }

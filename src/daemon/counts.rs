@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::db::{Db, DbError, deliveries, jobs, results};
+use crate::db::{Db, DbError, alerts, deliveries, jobs, results};
 use crate::limits::TASK_BEAT;
 use crate::status::{Activity, Status};
 use crate::status_writer::StatusWriter;
@@ -28,10 +28,12 @@ pub(super) async fn run(
         let deliveries = db.call(deliveries::counts()).await?;
         let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
+        let (n_alerts_open, _) = db.call(alerts::n_open()).await?;
         status.modify(|status| {
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
+            status.n_alerts_open = n_alerts_open;
             status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
         });
@@ -70,9 +72,10 @@ fn line(status: &Status) -> String {
         Activity::Fault { message } => format!("fault: {message}"),
     };
     format!(
-        "{doing}; {} screened, {} waiting, {} deliveries waiting, {} refused",
+        "{doing}; {} screened, {} waiting, {} alerts open, {} deliveries waiting, {} refused",
         status.n_series_screened,
         status.n_jobs_waiting,
+        status.n_alerts_open,
         status.n_deliveries_waiting,
         status.n_deliveries_dead
     )
@@ -91,7 +94,7 @@ mod tests {
         };
         assert_eq!(
             line(&status),
-            "receiving, 12 instances; 0 screened, 0 waiting, 1 deliveries waiting, 0 refused"
+            "receiving, 12 instances; 0 screened, 0 waiting, 0 alerts open, 1 deliveries waiting, 0 refused"
         );
     }
 }

@@ -37,6 +37,14 @@ pub enum DaemonError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The key of signed links.
+    #[error("could not prepare the key of signed links, `{path}`")]
+    Links {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The database.
     #[error("the database failed")]
     Db(#[from] DbError),

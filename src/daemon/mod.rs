@@ -49,6 +49,7 @@ pub struct Daemon {
     addresses: Vec<SocketAddr>,
     tls_addresses: Vec<SocketAddr>,
     stow_addresses: Vec<SocketAddr>,
+    console_addresses: Vec<SocketAddr>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -80,6 +81,7 @@ impl Daemon {
         let plain = bind(&parts.config.dicom.listen).await?;
         let secure = bind(parts.config.dicom.tls_listen()).await?;
         let stow_bound = bind(&parts.config.stow.listen).await?;
+        let pages = bind(&parts.config.console.listen).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
@@ -119,11 +121,18 @@ impl Daemon {
         let tls_addresses = serve(secure, tls.as_ref().map(Tls::acceptor));
         let stow_addresses =
             serve_all(&mut listeners, stow_bound, |it| Arc::clone(&stow).serve(it, stop()));
+        let console_addresses = match parts.console() {
+            Some(console) => {
+                serve_all(&mut listeners, pages, |it| Arc::clone(&console).serve(it, stop()))
+            }
+            None => Vec::new(),
+        };
         parts.status.ready();
         Ok(Self {
             addresses,
             tls_addresses,
             stow_addresses,
+            console_addresses,
             status: parts.status,
             listeners,
             stop_listeners,
@@ -153,6 +162,12 @@ impl Daemon {
     #[must_use]
     pub fn stow_addresses(&self) -> &[SocketAddr] {
         &self.stow_addresses
+    }
+
+    /// Where it serves the pages behind links.
+    #[must_use]
+    pub fn console_addresses(&self) -> &[SocketAddr] {
+        &self.console_addresses
     }
 
     /// What it does.

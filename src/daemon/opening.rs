@@ -13,6 +13,7 @@ use super::parts::Parts;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
+use crate::delivery::links::Links;
 use crate::delivery::routing::Rules;
 use crate::dicom::uid::SopInstanceUid;
 use crate::error::Chain;
@@ -81,7 +82,7 @@ pub(super) async fn open(
         ahead: Arc::new(ahead),
         rules: Arc::new(Rules {
             destinations: config.destinations.clone().into(),
-            policy: config.alerts.policy(None).map_err(ConfigError::from)?,
+            policy: config.alerts.policy(links(&config)?).map_err(ConfigError::from)?,
         }),
         config,
         screener: Arc::new(screener),
@@ -92,6 +93,16 @@ pub(super) async fn open(
         status: Arc::new(status),
     };
     Ok((parts, opened.thread))
+}
+
+/// What makes signed links, where there are pages behind them.
+fn links(config: &Config) -> Result<Option<Links>, DaemonError> {
+    let Some(base) = config.console.link_base().map_err(ConfigError::from)? else {
+        return Ok(None);
+    };
+    let path = config.links_key();
+    let links = Links::open(&base, &path);
+    links.map(Some).map_err(|source| DaemonError::Links { path, source })
 }
 
 /// The newest answer, which a restart must not take off the display.

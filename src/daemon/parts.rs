@@ -12,6 +12,7 @@ use super::recorder::{Heard, Recorder, recorder};
 use super::{DaemonError, counts, reports, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
+use crate::console::Console;
 use crate::db::Db;
 use crate::delivery::routing::Rules;
 use crate::delivery::{Means, Outbox, Waker, channels};
@@ -80,6 +81,12 @@ impl Parts {
             Means { calling_ae: &self.config.dicom.ae_title, results: self.config.results(), tls };
         let channels = channels(&self.rules.destinations, &means).map_err(ConfigError::from)?;
         Ok(Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels))
+    }
+
+    /// The pages behind links, where there are links.
+    pub(super) fn console(&self) -> Option<Arc<Console>> {
+        let links = self.rules.policy.links.clone()?;
+        Some(Arc::new(Console { db: self.db.clone(), clock: Arc::clone(&self.clock), links }))
     }
 
     pub(super) fn worker(&self, outbox: Waker) -> Worker {

@@ -224,6 +224,8 @@ pub(super) fn held(connection: &Connection, digest: i64) -> Result<Vec<Held>, ru
 /// An alert, for people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
+    /// Its number on this appliance.
+    pub number: i64,
     /// The answer that opened it.
     pub result: ResultId,
     /// Names that answer, for links and messages.
@@ -244,21 +246,22 @@ pub struct Alert {
     pub acknowledged_via: Option<String>,
 }
 
-const COLUMNS: &str = "a.result_id, r.result_key, a.series_instance_uid, r.report, a.state,
+const COLUMNS: &str = "a.id, a.result_id, r.result_key, a.series_instance_uid, r.report, a.state,
     a.opened_unix_ms, a.closed_unix_ms, a.acknowledged_by, a.acknowledged_via
     FROM alerts AS a JOIN results AS r ON r.id = a.result_id";
 
 fn read(row: &Row<'_>) -> Result<Alert, rusqlite::Error> {
     Ok(Alert {
-        result: ResultId(row.get(0)?),
-        result_key: row.get(1)?,
-        series: row.get(2)?,
-        report: row::json(row, 3)?,
-        state: row.get(4)?,
-        opened_unix_ms: row.get(5)?,
-        closed_unix_ms: row.get(6)?,
-        acknowledged_by: row.get(7)?,
-        acknowledged_via: row.get(8)?,
+        number: row.get(0)?,
+        result: ResultId(row.get(1)?),
+        result_key: row.get(2)?,
+        series: row.get(3)?,
+        report: row::json(row, 4)?,
+        state: row.get(5)?,
+        opened_unix_ms: row.get(6)?,
+        closed_unix_ms: row.get(7)?,
+        acknowledged_by: row.get(8)?,
+        acknowledged_via: row.get(9)?,
     })
 }
 
@@ -291,6 +294,8 @@ pub fn n_open() -> Operation<(u32, Option<i64>)> {
 pub enum AlertName {
     /// Key of an answer of its series, or of a delivery about one.
     Key(String),
+    /// Its number.
+    Number(i64),
     /// Its series.
     Series(String),
     /// Its study: all that are open in it.
@@ -316,6 +321,7 @@ pub fn find(name: AlertName) -> Operation<Vec<Alert>> {
 }
 
 fn named(connection: &Connection, name: &AlertName) -> Result<Vec<Alert>, rusqlite::Error> {
+    let number: String;
     let (condition, text) = match name {
         AlertName::Key(key) => (
             "a.id IN (SELECT max(b.id) FROM alerts AS b WHERE b.series_instance_uid IN (
@@ -324,6 +330,10 @@ fn named(connection: &Connection, name: &AlertName) -> Result<Vec<Alert>, rusqli
                      JOIN results AS q ON q.id = d.result_id WHERE d.idempotency_key = ?1))",
             key.as_str(),
         ),
+        AlertName::Number(n) => {
+            number = n.to_string();
+            ("a.id = CAST(?1 AS INTEGER)", number.as_str())
+        }
         AlertName::Series(series) => {
             ("a.id IN (SELECT max(id) FROM alerts WHERE series_instance_uid = ?1)", series.as_str())
         }

@@ -11,7 +11,9 @@
 
 pub mod alerts;
 pub mod audit;
+pub mod beside;
 pub mod deliveries;
+pub mod feedback;
 pub mod instances;
 pub mod jobs;
 pub mod lists;

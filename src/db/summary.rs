@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 
 use super::deliveries::{self, DeliveryCounts};
 use super::jobs::JobState;
 use super::orders::{self, WorklistState};
 use super::results::{self, StoredResult};
-use super::{DbError, open, row};
+use super::{DbError, alerts, beside, row};
 use crate::intake::completeness::CompleteBy;
-use crate::limits::DB_BUSY;
 use crate::screening::report::Decision;
 
 /// Counts, and the newest answer.
@@ -26,6 +25,8 @@ pub struct Summary {
     pub results: [(Decision, u64); 3],
     /// Deliveries by state.
     pub deliveries: DeliveryCounts,
+    /// Alerts that nobody has acknowledged, and since when the oldest waits, milliseconds since 1970 UTC.
+    pub alerts_open: (u32, Option<i64>),
     /// The newest answer.
     pub newest: Option<StoredResult>,
     /// How the worklist's queries go.
@@ -38,16 +39,7 @@ pub struct Summary {
 /// [`DbError::Open`] where there is no such file or it cannot be read; [`DbError::Foreign`],
 /// [`DbError::Newer`] or [`DbError::Older`] where it is not one of this program's version.
 pub fn read(path: &Path) -> Result<Summary, DbError> {
-    let opened = || -> Result<Connection, rusqlite::Error> {
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        connection.busy_timeout(DB_BUSY)?;
-        Ok(connection)
-    };
-    let connection = opened().map_err(|source| DbError::Open { path: path.into(), source })?;
-    open::check_version(&connection, path)?;
+    let connection = beside::reading(path)?;
     summarize(&connection)
         .map_err(|source| DbError::Run { doing: "read the database's summary", source })
 }
@@ -74,6 +66,7 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
         complete_by: complete_by.collect::<Result<_, rusqlite::Error>>()?,
         results,
         deliveries: deliveries::counts().run(&moment)?,
+        alerts_open: alerts::n_open().run(&moment)?,
         newest: results::latest().run(&moment)?,
         worklist: orders::state().run(&moment)?,
     })
@@ -82,8 +75,8 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::instances;
     use crate::db::instances::tests::instance;
+    use crate::db::{instances, open};
 
     #[test]
     fn a_database_is_read_while_it_is_in_use_and_not_changed() {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::DbError;
@@ -30,6 +30,11 @@ impl<T> Operation<T> {
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> Self {
         Self { doing, work: Box::new(work) }
+    }
+
+    /// Completes the sentence "could not ..".
+    pub(super) fn doing(&self) -> &'static str {
+        self.doing
     }
 
     /// Runs it on a connection of the caller's own.
@@ -176,7 +181,9 @@ fn serve(connection: &Connection, mut commands: mpsc::Receiver<Box<dyn Command>>
 
 /// One transaction for the whole batch. On an error nothing of it is kept.
 fn run_together(connection: &Connection, batch: &mut [Box<dyn Command>]) -> SqlResult<()> {
-    let transaction = connection.unchecked_transaction()?;
+    // Immediate: a command of the appliance's user may write at the same time, and a transaction that has read before it
+    // could then not write any more.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     for command in batch {
         transaction.prepare_cached("SAVEPOINT operation")?.execute([])?;
         let end = match command.run(&transaction) {

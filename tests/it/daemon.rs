@@ -1,5 +1,6 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
+mod alerts;
 mod commitment;
 mod complete;
 mod compressed;

@@ -38,6 +38,7 @@ const ROOMS: &[&str] = &[
     "system",
     "worklist",
     "display",
+    "console",
     "config",
     "dicom::result_objects",
     "worker",
