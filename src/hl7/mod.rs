@@ -10,4 +10,5 @@
 pub mod build;
 mod character_set;
 mod escape;
+pub mod mllp;
 pub mod read;
