@@ -7,6 +7,7 @@
 //! Everything is of version 2.5.1; what others send may be of any 2.x. No text of a message reaches a log or
 //! an error: a report's text, and what a receiver writes about a message, may name the patient.
 
+pub mod ack;
 pub mod build;
 mod character_set;
 mod escape;
