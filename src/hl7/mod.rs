@@ -10,6 +10,7 @@
 pub mod ack;
 pub mod build;
 mod character_set;
+pub mod client;
 mod escape;
 pub mod mllp;
 pub mod read;
