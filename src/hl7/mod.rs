@@ -12,5 +12,6 @@ pub mod build;
 mod character_set;
 pub mod client;
 mod escape;
+pub mod listener;
 pub mod mllp;
 pub mod read;
