@@ -14,4 +14,5 @@ pub mod client;
 mod escape;
 pub mod listener;
 pub mod mllp;
+pub mod radiology_report;
 pub mod read;
