@@ -199,6 +199,20 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 1024;
 pub const DESTINATION_NAME_BYTES_MAX: usize = 64;
 /// Most destinations in a configuration.
 pub const DESTINATIONS_MAX: usize = 32;
+/// Longest time that an alert is held back for an escalation.
+pub const ESCALATION_MAX: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// Most alerts a day that a budget can allow.
+pub const ALERTS_PER_DAY_MAX: u32 = 1000;
+/// Most alerts that one digest lists.
+pub const DIGEST_ALERTS_MAX: usize = 200;
+/// Most alerts that are listed for a person.
+pub const ALERTS_READ_MAX: usize = 1000;
+/// Most audit events that are listed for a person.
+pub const AUDIT_EVENTS_READ_MAX: usize = 100_000;
+/// Bytes of a person's name or of a role.
+pub const PERSON_BYTES_MAX: usize = 128;
+/// Bytes of a person's note.
+pub const NOTE_BYTES_MAX: usize = 2000;
 
 const _: () = assert!(DB_BATCH_MAX <= DB_QUEUE_MAX);
 /// Largest model file or manifest, in bytes. Ours are below 1 MiB.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::delivery::DestinationError;
+use crate::delivery::policy::AlertSettingsError;
 use crate::dicom::stow::TokenError;
 use crate::dicom::tls::TlsFilesError;
 use crate::error::{Dispose, Disposition};
@@ -85,6 +86,9 @@ pub enum ConfigError {
     /// The destinations.
     #[error("the destinations cannot be used")]
     Destination(#[from] DestinationError),
+    /// When people are alerted.
+    #[error("the alerts cannot be used")]
+    Alerts(#[from] AlertSettingsError),
     /// The worklist.
     #[error("the worklist cannot be used")]
     Worklist(#[from] WorklistSettingsError),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use self::error::ConfigError;
+use crate::delivery::policy::AlertSettings;
 use crate::delivery::{Destination, Kind, destination};
 use crate::dicom::scu::PeerAddress;
 use crate::dicom::stow::BearerToken;
@@ -49,6 +50,8 @@ pub struct Config {
     /// Where the orders are; nobody is asked where it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worklist: Option<WorklistSettings>,
+    /// When people are alerted.
+    pub alerts: AlertSettings,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -180,6 +183,7 @@ impl Default for Config {
             inference: InferenceConfig::default(),
             display: DisplayConfig::default(),
             worklist: None,
+            alerts: AlertSettings::default(),
             destinations: Vec::new(),
         }
     }
@@ -352,7 +356,7 @@ impl Config {
             if self.dicom.peers.iter().any(|peer| peer.tls) {
                 return Err(ConfigError::NeedsTls { key: "dicom.peer.tls" });
             }
-            let wants_tls = |it: &Destination| matches!(it.kind, Kind::Pacs { tls: true, .. });
+            let wants_tls = |it: &Destination| matches!(&it.kind, Kind::Pacs(pacs) if pacs.tls);
             if self.destinations.iter().any(wants_tls) {
                 return Err(ConfigError::NeedsTls { key: "destination.tls" });
             }
@@ -377,6 +381,7 @@ impl Config {
         if let Some(worklist) = &self.worklist {
             worklist.check()?;
         }
+        self.alerts.policy(None)?;
         Ok(destination::check_all(&self.destinations, self.worklist.is_some())?)
     }
 }
@@ -461,7 +466,9 @@ mod tests {
         check("[series]\nsettle_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");
-        check("[[destination]]\nname='a'\nkind='hl7'", "not supported");
+        check("[[destination]]\nname='a'\nkind='fax'", "\"email\"");
+        check("[[destination]]\nname='a'\nkind='webhook'\nurl='http://h/'\nhour='8-9'", "hour");
+        check("[alerts]\nper_day_max = 0", "1 to 1000");
         let pacs = "[[destination]]\nname='a'\nkind='pacs'\naddress='p:104'\nae_title='P'\n";
         check(&format!("{pacs}tls = true"), "dicom.tls");
         check("[worklist]\naddress = 'ris:104'", "called_ae_title");

@@ -11,8 +11,9 @@ use tokio::net::TcpListener;
 use super::DaemonError;
 use super::parts::Parts;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
+use crate::delivery::routing::Rules;
 use crate::dicom::uid::SopInstanceUid;
 use crate::error::Chain;
 use crate::intake::decode_ahead::DecodeAhead;
@@ -78,7 +79,10 @@ pub(super) async fn open(
         DecodeAhead::new(spool.folder(), Arc::clone(&clock)).map_err(DaemonError::DecodeAhead)?;
     let parts = Parts {
         ahead: Arc::new(ahead),
-        destinations: config.destinations.clone().into(),
+        rules: Arc::new(Rules {
+            destinations: config.destinations.clone().into(),
+            policy: config.alerts.policy(None).map_err(ConfigError::from)?,
+        }),
         config,
         screener: Arc::new(screener),
         hearts: Heartbeats::new(Arc::clone(&clock)),

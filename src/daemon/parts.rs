@@ -13,7 +13,8 @@ use super::{DaemonError, counts, reports, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::db::Db;
-use crate::delivery::{Destination, Kind, Outbox, PacsSender, Waker};
+use crate::delivery::routing::Rules;
+use crate::delivery::{Means, Outbox, Waker, channels};
 use crate::dicom::scu::PeerAddress;
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions};
 use crate::dicom::stow::{BearerToken, StowOptions};
@@ -40,7 +41,7 @@ pub(super) struct Parts {
     pub(super) db: Db,
     pub(super) spool: Arc<Spool>,
     pub(super) ahead: Arc<DecodeAhead>,
-    pub(super) destinations: Arc<[Destination]>,
+    pub(super) rules: Arc<Rules>,
     pub(super) status: Arc<StatusWriter>,
     pub(super) hearts: Heartbeats,
 }
@@ -75,20 +76,10 @@ impl Parts {
     }
 
     pub(super) fn outbox(&self, tls: Option<&Tls>) -> Result<Outbox, DaemonError> {
-        let secured = |it: &Destination| match &it.kind {
-            Kind::Pacs { address, tls: wanted, .. } => {
-                let connector = connector(tls, *wanted, address).transpose()?;
-                Some(connector.map(|connector| (it.name.clone(), connector)))
-            }
-            Kind::Webhook { .. } => None,
-        };
-        let pacs = PacsSender {
-            calling_ae: self.config.dicom.ae_title.clone(),
-            results: self.config.results(),
-            tls: self.destinations.iter().filter_map(secured).collect::<Result<_, _>>()?,
-        };
-        let clock = Arc::clone(&self.clock);
-        Ok(Outbox::new(self.db.clone(), clock, Arc::clone(&self.destinations), pacs))
+        let means =
+            Means { calling_ae: &self.config.dicom.ae_title, results: self.config.results(), tls };
+        let channels = channels(&self.rules.destinations, &means).map_err(ConfigError::from)?;
+        Ok(Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels))
     }
 
     pub(super) fn worker(&self, outbox: Waker) -> Worker {
@@ -100,7 +91,7 @@ impl Parts {
             ahead: Arc::clone(&self.ahead),
             results: self.config.results(),
             has_worklist: self.config.worklist.is_some(),
-            destinations: Arc::clone(&self.destinations),
+            rules: Arc::clone(&self.rules),
             outbox,
             status: Arc::clone(&self.status),
             heart: self.hearts.register("worker", HEARTBEAT_WORKER),

@@ -1,16 +1,21 @@
-//! The outbox's rows: one for each result and destination, kept for good.
+//! The outbox's rows: one for each thing to send, kept for good.
 //!
 //! ```text
-//!  results::commit --> waiting --2xx--> sent (receipt)
-//!                      ^  |  `--refused for good--> dead (error)
-//!                      `--' not now: next attempt later, for ever
+//!  results::commit --> waiting --taken--> sent (receipt)
+//!                      ^  |  |`--refused for good--> dead (error)
+//!                      `--'  `--acknowledged or withdrawn before its time--> cancelled
+//!                      not now: next attempt later, for ever
 //! ```
+//! An escalation is a row like any other with a time before which it is not sent, and a digest is one whose payload grows
+//! until then: no timer has to survive a power cut.
+//!
 //! A row that corrects an earlier one (`follows`) is not due while that one still waits: a ward must
 //! not read "withdrawn" before "flagged". Other rows of a destination do not wait for each other, so
 //! that one poisoned payload blocks nothing else.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::audit::{self, AuditKind, NewAuditEvent};
 use super::results::ResultId;
 use super::row;
 use super::thread::Operation;
@@ -22,11 +27,37 @@ use crate::units::Side;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub i64);
 
+/// What a delivery is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryKind {
+    /// One result.
+    Result,
+    /// Several results, too many to be pushed one by one; it belongs to the first.
+    Digest,
+    /// A result that the radiologist's report does not agree with.
+    Reminder,
+}
+
+impl DeliveryKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Result => "result",
+            Self::Digest => "digest",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
 /// One thing to send, as routing makes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewDelivery {
     /// Name of the destination.
     pub destination: String,
+    /// What it is about.
+    pub kind: DeliveryKind,
+    /// Not sent before this time, milliseconds since 1970 UTC; `None` for at once. Such a row is cancelled when someone
+    /// acknowledges the alert first.
+    pub not_before_unix_ms: Option<i64>,
     /// The same however often it is sent: the receiver knows it again by this.
     pub idempotency_key: String,
     /// What is sent, byte by byte.
@@ -100,7 +131,8 @@ impl std::fmt::Debug for Delivery {
     }
 }
 
-/// Writes one delivery of a result; 0 when it was there already.
+/// Writes one delivery of a result; 0 when it was there already. A digest that waits for its time is replaced: it has
+/// grown.
 pub(super) fn insert(
     connection: &Connection,
     result: ResultId,
@@ -109,28 +141,65 @@ pub(super) fn insert(
 ) -> Result<usize, rusqlite::Error> {
     connection
         .prepare_cached(
-            "INSERT INTO deliveries (result_id, destination, idempotency_key, payload, follows,
-                 state, created_unix_ms, next_attempt_unix_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?6, ?6)
+            "INSERT INTO deliveries (result_id, destination, kind, idempotency_key, payload, follows,
+                 state, created_unix_ms, not_before_unix_ms, next_attempt_unix_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'waiting', ?7, ?8, ?8)
+             ON CONFLICT (idempotency_key) DO UPDATE SET payload = excluded.payload
+                 WHERE kind = 'digest' AND state = 'waiting' AND attempts = 0
+                     AND not_before_unix_ms > ?7
              ON CONFLICT DO NOTHING",
         )?
         .execute((
             result.0,
             &delivery.destination,
+            delivery.kind.as_str(),
             &delivery.idempotency_key,
             &delivery.payload,
             delivery.follows.map(|id| id.0),
             now_unix_ms,
+            delivery.not_before_unix_ms.unwrap_or(now_unix_ms).max(now_unix_ms),
         ))
 }
 
-/// The newest delivery of a series for each destination. A dead one told nobody anything.
+/// Cancels what a series' results still hold back; what was due stays.
+pub(super) fn cancel_held_back(
+    connection: &Connection,
+    series: &str,
+    now_unix_ms: i64,
+) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'cancelled', finished_unix_ms = ?2
+             WHERE state = 'waiting' AND kind = 'result' AND attempts = 0
+                 AND not_before_unix_ms > ?2
+                 AND result_id IN (SELECT id FROM results WHERE series_instance_uid = ?1)",
+        )?
+        .execute((series, now_unix_ms))
+}
+
+/// Cancels a digest that has nothing to list any more.
+pub(super) fn cancel_digest(
+    connection: &Connection,
+    digest_unix_ms: i64,
+    now_unix_ms: i64,
+) -> Result<usize, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET state = 'cancelled', finished_unix_ms = ?2
+             WHERE state = 'waiting' AND kind = 'digest' AND attempts = 0
+                 AND not_before_unix_ms = ?1 AND ?1 > ?2",
+        )?
+        .execute((digest_unix_ms, now_unix_ms))
+}
+
+/// The newest delivery of a series for each destination. A dead or cancelled one told nobody anything.
 pub(super) fn told(connection: &Connection, series: &str) -> Result<Vec<Told>, rusqlite::Error> {
     connection
         .prepare_cached(
             "SELECT d.destination, max(d.id), d.idempotency_key, r.decision, r.sides
              FROM deliveries AS d JOIN results AS r ON r.id = d.result_id
-             WHERE r.series_instance_uid = ?1 AND d.state <> 'dead'
+             WHERE r.series_instance_uid = ?1 AND d.kind = 'result'
+                 AND d.state IN ('waiting', 'sent')
              GROUP BY d.destination",
         )?
         .query_map([series], |row| {
@@ -151,22 +220,34 @@ pub fn next(destination: String, now_unix_ms: i64) -> Operation<Next> {
         let wait_max_ms = i64::try_from(RETRY_WAIT_MAX.as_millis()).expect("minutes");
         let first = connection
             .prepare_cached(
-                "SELECT id, idempotency_key, payload, attempts, next_attempt_unix_ms
+                "SELECT id, idempotency_key, payload, attempts, next_attempt_unix_ms,
+                     not_before_unix_ms, created_unix_ms
                  FROM deliveries AS d
                  WHERE destination = ?1 AND state = 'waiting' AND NOT EXISTS (
                      SELECT 1 FROM deliveries AS f WHERE f.id = d.follows AND f.state = 'waiting')
                  ORDER BY next_attempt_unix_ms, id LIMIT 1",
             )?
-            .query_row([&destination], |row| Ok((read(row)?, row.get::<_, i64>(4)?)))
+            .query_row([&destination], |row| {
+                Ok((
+                    read(row)?,
+                    row.get::<_, i64>(4)?,
+                    row.get::<_, i64>(5)?,
+                    row.get::<_, i64>(6)?,
+                ))
+            })
             .optional()?;
         Ok(match first {
             None => Next::Nothing,
-            // No wait is longer than the limit: a time beyond it is from before the clock was set
-            // back, and the row would wait for hours or years.
-            Some((delivery, at)) if at <= now_unix_ms || at > now_unix_ms + wait_max_ms => {
+            Some((delivery, at, ..)) if at <= now_unix_ms => Next::Due(delivery),
+            // No wait after an attempt is longer than the limit, and no row is made in the future: such a one is from
+            // before the clock was set back, and would wait for hours or years.
+            Some((delivery, at, not_before, created))
+                if at > now_unix_ms + wait_max_ms
+                    && (not_before <= now_unix_ms || created > now_unix_ms + wait_max_ms) =>
+            {
                 Next::Due(delivery)
             }
-            Some((_, at)) => Next::At(at),
+            Some((_, at, ..)) => Next::At(at),
         })
     })
 }
@@ -234,8 +315,34 @@ pub fn record_attempt(id: DeliveryId, attempted: Attempted) -> Operation<bool> {
                  WHERE id = ?1 AND state = 'waiting'",
             )?
             .execute((id.0, state, receipt, error, finished, next))?;
+        if n == 1 && !matches!(attempted, Attempted::PutOff { .. }) {
+            audit_end(connection, id)?;
+        }
         Ok(n == 1)
     })
+}
+
+/// The audit event of a delivery that has just come to its end.
+fn audit_end(connection: &Connection, id: DeliveryId) -> Result<(), rusqlite::Error> {
+    let event = connection
+        .prepare_cached(
+            "SELECT destination, kind, state, attempts, finished_unix_ms, result_id, last_error
+             FROM deliveries WHERE id = ?1",
+        )?
+        .query_row([id.0], |row| {
+            let (kind, state): (String, String) = (row.get(1)?, row.get(2)?);
+            let (attempts, error): (u32, Option<String>) = (row::count(row, 3)?, row.get(6)?);
+            let is_sent = state == "sent";
+            let why = error.filter(|_| !is_sent).map(|it| format!(": {it}")).unwrap_or_default();
+            Ok(NewAuditEvent {
+                at_unix_ms: row.get(4)?,
+                kind: if is_sent { AuditKind::Delivered } else { AuditKind::Refused },
+                result: Some(ResultId(row.get(5)?)),
+                actor: row.get(0)?,
+                detail: format!("{kind}, attempt {attempts}{why}"),
+            })
+        })?;
+    audit::write(connection, &event)
 }
 
 /// Deliveries by state.

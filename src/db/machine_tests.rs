@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-use super::deliveries::{self, Attempted, NewDelivery, Next};
+use super::deliveries::{self, Attempted, DeliveryKind, NewDelivery, Next};
 use super::instances::tests::instance;
 use super::jobs::{self, Enqueued, Job};
-use super::results::tests::report;
-use super::results::{self, Committed, JobEnd, Unrouted};
+use super::results::tests::{at, report};
+use super::results::{self, Committed, JobEnd, Routed, Unrouted};
 use super::{instances, open};
 use crate::intake::completeness::CompleteBy;
 use crate::limits::RETRY_WAIT_MAX;
@@ -66,16 +66,19 @@ fn set_of(job: &Job) -> Set {
     (last(job.series.as_str()), set)
 }
 
-fn route(unrouted: &Unrouted<'_>) -> Vec<NewDelivery> {
+fn route(unrouted: &Unrouted<'_>) -> Routed {
     if unrouted.report.decision != Decision::Flagged {
-        return Vec::new();
+        return Routed::default();
     }
-    vec![NewDelivery {
+    let delivery = NewDelivery {
         destination: "ward".into(),
+        kind: DeliveryKind::Result,
+        not_before_unix_ms: None,
         idempotency_key: unrouted.result_key.into(),
         payload: "{}".into(),
         follows: None,
-    }]
+    };
+    Routed { deliveries: vec![delivery], alert: None }
 }
 
 struct Machine {
@@ -156,7 +159,7 @@ impl Machine {
         let decision = if flagged { Decision::Flagged } else { Decision::NotFlagged };
         let now = self.model.now_unix_ms;
         let commit = || {
-            results::commit(job.id, JobEnd::Done, report(decision), now, route)
+            results::commit(job.id, JobEnd::Done, report(decision), at(now), route)
                 .run(&self.connection)
                 .unwrap()
         };
@@ -266,7 +269,7 @@ fn a_clock_that_was_set_back_delays_nothing_for_long() {
         .unwrap();
     let job = jobs::claim().run(&connection).unwrap().unwrap();
     let year_ms = 365 * 24 * 3600 * 1000;
-    results::commit(job.id, JobEnd::Done, report(Decision::Flagged), year_ms, route)
+    results::commit(job.id, JobEnd::Done, report(Decision::Flagged), at(year_ms), route)
         .run(&connection)
         .unwrap();
     let check = |now: i64, due: bool| {
@@ -290,9 +293,10 @@ fn a_correction_waits_for_what_it_corrects() {
         let job = jobs::claim().run(&connection).unwrap().unwrap();
         let route = |unrouted: &Unrouted<'_>| {
             let follows = unrouted.told.first().map(|told| told.delivery);
-            vec![NewDelivery { follows, ..route(unrouted).remove(0) }]
+            let delivery = NewDelivery { follows, ..route(unrouted).deliveries.remove(0) };
+            Routed { deliveries: vec![delivery], alert: None }
         };
-        results::commit(job.id, JobEnd::Done, report(Decision::Flagged), i64::from(n), route)
+        results::commit(job.id, JobEnd::Done, report(Decision::Flagged), at(i64::from(n)), route)
             .run(&connection)
             .unwrap();
     }
@@ -318,9 +322,9 @@ fn what_was_refused_was_never_told() {
         let job = jobs::claim().run(&connection).unwrap().unwrap();
         let check = move |unrouted: &Unrouted<'_>| {
             assert_eq!(unrouted.told.len(), n_told, "before result {n}");
-            if n == 1 { route(unrouted) } else { Vec::new() }
+            if n == 1 { route(unrouted) } else { Routed::default() }
         };
-        results::commit(job.id, JobEnd::Done, report(Decision::Flagged), 0, check)
+        results::commit(job.id, JobEnd::Done, report(Decision::Flagged), at(0), check)
             .run(&connection)
             .unwrap();
         if n == 2 {

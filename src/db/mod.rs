@@ -9,6 +9,8 @@
 //! [`results`], [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
 
+pub mod alerts;
+pub mod audit;
 pub mod deliveries;
 pub mod instances;
 pub mod jobs;

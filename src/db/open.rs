@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_lists.sql"),
     include_str!("migrations/0003_orders.sql"),
+    include_str!("migrations/0004_alerts.sql"),
 ];
 
 /// A database that is ready.
@@ -151,11 +152,25 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), DbError> {
     }
     for (version, sql) in (1..).zip(MIGRATIONS).filter(|&(version, _)| version > found) {
         let step = || -> Result<(), rusqlite::Error> {
+            // A table that is made anew is dropped in between, and rows that name its rows must outlive that; it
+            // cannot be switched inside a transaction.
+            connection.pragma_update(None, "foreign_keys", false)?;
             let transaction = connection.unchecked_transaction()?;
             transaction.execute_batch(sql)?;
+            let loose: i64 = transaction.query_row(
+                "SELECT count(*) FROM pragma_foreign_key_check",
+                [],
+                |row| row.get(0),
+            )?;
+            if loose > 0 {
+                return Err(rusqlite::Error::StatementChangedRows(
+                    usize::try_from(loose).unwrap_or(0),
+                ));
+            }
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", version)?;
-            transaction.commit()
+            transaction.commit()?;
+            connection.pragma_update(None, "foreign_keys", true)
         };
         step().map_err(|source| DbError::Migrate { version, source })?;
     }

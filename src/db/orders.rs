@@ -7,8 +7,7 @@
 //! The worklist may be away for days: what it said last is worked with. And most entries leave it when
 //! the examination begins, which is when they are wanted here.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::row;
@@ -200,7 +199,7 @@ fn candidates(
                 keys.patient.id.expose(),
                 i64::try_from(ORDER_CANDIDATES_MAX).expect("hundreds"),
             ),
-            |row| Ok(Candidate { entry: parsed(row, 0)?, is_listed: row.get(1)? }),
+            |row| Ok(Candidate { entry: row::json(row, 0)?, is_listed: row.get(1)? }),
         )?
         .collect()
 }
@@ -215,7 +214,7 @@ fn of_study(
             "SELECT order_match FROM study_orders
              WHERE study_instance_uid = ?1 AND unmatched IS NULL",
         )?
-        .query_row([study.as_str()], |row| parsed(row, 0))
+        .query_row([study.as_str()], |row| row::json(row, 0))
         .optional()
 }
 
@@ -255,14 +254,6 @@ fn entry_key(entry: &ScheduledProcedureStep) -> String {
 fn json(value: &impl serde::Serialize) -> Result<String, rusqlite::Error> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
-}
-
-fn parsed<T: serde::de::DeserializeOwned>(
-    row: &Row<'_>,
-    index: usize,
-) -> Result<T, rusqlite::Error> {
-    let text: String = row.get(index)?;
-    serde_json::from_str(&text).map_err(|error| row::conversion(index, Type::Text, error))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //!
 //! [`commit`] writes the report, the deliveries that follow from it and the end of the job in one
 //! transaction: after a power cut there are all three or none, so nothing is announced that is not
-//! stored, and nothing stored stays unannounced.
+//! stored, and nothing stored stays unannounced. The alert of a flagged series is opened there too, or withdrawn.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use sha2::{Digest, Sha256};
 
+use super::alerts::{self, Held, Standing, Tier};
 use super::deliveries::{self, NewDelivery, Told};
 use super::jobs::JobId;
 use super::row;
@@ -32,6 +33,17 @@ pub enum JobEnd {
     },
 }
 
+/// Times that an answer is judged by, milliseconds since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now.
+    pub now_unix_ms: i64,
+    /// When the site's day began: the alert budget is for a day.
+    pub day_start_unix_ms: i64,
+    /// When the next digest goes out.
+    pub digest_unix_ms: i64,
+}
+
 /// A result as routing sees it: in its transaction, just before its deliveries are written.
 #[derive(Debug)]
 pub struct Unrouted<'a> {
@@ -39,10 +51,27 @@ pub struct Unrouted<'a> {
     pub result_key: &'a str,
     /// The answer.
     pub report: &'a ScreeningReport,
-    /// Milliseconds since 1970 UTC.
-    pub created_unix_ms: i64,
+    /// Now.
+    pub moment: Moment,
     /// What each destination was last told about this series.
     pub told: &'a [Told],
+    /// The series' alert, where it says the same.
+    pub standing: Option<Standing>,
+    /// Alerts that were pushed one by one today.
+    pub n_pushed_today: u32,
+    /// Alerts that wait for the next digest.
+    pub held: &'a [Held],
+    /// Whether that digest lists an alert that is withdrawn now.
+    pub digest_is_stale: bool,
+}
+
+/// What routing makes of a result.
+#[derive(Debug, Default)]
+pub struct Routed {
+    /// What is sent.
+    pub deliveries: Vec<NewDelivery>,
+    /// Opens an alert.
+    pub alert: Option<Tier>,
 }
 
 /// What became of a commit.
@@ -101,20 +130,38 @@ pub fn commit(
     job: JobId,
     end: JobEnd,
     report: ScreeningReport,
-    created_unix_ms: i64,
-    route: impl FnOnce(&Unrouted<'_>) -> Vec<NewDelivery> + Send + 'static,
+    moment: Moment,
+    route: impl FnOnce(&Unrouted<'_>) -> Routed + Send + 'static,
 ) -> Operation<Committed> {
     Operation::new("commit a screening result", move |connection| {
-        let Some(ended) = end_job(connection, job, &end, created_unix_ms)? else {
+        let now = moment.now_unix_ms;
+        let Some(ended) = end_job(connection, job, &end, now)? else {
             return Ok(Committed::NotRunning);
         };
+        let change = alerts::follow(connection, &ended.series, &report, now)?;
         let told = deliveries::told(connection, &ended.series)?;
-        let id = insert(connection, job, &ended, &report, created_unix_ms)?;
-        let result_key = &ended.result_key;
-        let unrouted = Unrouted { result_key, report: &report, created_unix_ms, told: &told };
+        let held = alerts::held(connection, moment.digest_unix_ms)?;
+        let digest_is_stale = change.left_digest == Some(moment.digest_unix_ms);
+        if digest_is_stale && held.is_empty() {
+            deliveries::cancel_digest(connection, moment.digest_unix_ms, now)?;
+        }
+        let id = insert(connection, job, &ended, &report, now)?;
+        let routed = route(&Unrouted {
+            result_key: &ended.result_key,
+            report: &report,
+            moment,
+            told: &told,
+            standing: change.standing,
+            n_pushed_today: alerts::n_pushed_since(connection, moment.day_start_unix_ms)?,
+            held: &held,
+            digest_is_stale,
+        });
+        if let Some(tier) = routed.alert {
+            alerts::open(connection, &ended.series, id, tier, now)?;
+        }
         let mut n_deliveries = 0;
-        for delivery in route(&unrouted) {
-            n_deliveries += deliveries::insert(connection, id, &delivery, created_unix_ms)?;
+        for delivery in &routed.deliveries {
+            n_deliveries += deliveries::insert(connection, id, delivery, now)?;
         }
         Ok(Committed::Stored { id, n_deliveries })
     })
@@ -232,6 +279,7 @@ pub fn count() -> Operation<u64> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::db::deliveries::DeliveryKind;
     use crate::db::instances::tests::instance;
     use crate::db::open::in_memory;
     use crate::db::{instances, jobs};
@@ -270,13 +318,21 @@ pub(super) mod tests {
         }
     }
 
-    fn to_ward(unrouted: &Unrouted<'_>) -> Vec<NewDelivery> {
-        vec![NewDelivery {
+    fn to_ward(unrouted: &Unrouted<'_>) -> Routed {
+        let delivery = NewDelivery {
             destination: "ward".into(),
+            kind: DeliveryKind::Result,
+            not_before_unix_ms: None,
             idempotency_key: unrouted.result_key.to_owned(),
             payload: "{}".into(),
             follows: unrouted.told.first().map(|told| told.delivery),
-        }]
+        };
+        Routed { deliveries: vec![delivery], alert: None }
+    }
+
+    /// A moment without budget or digest.
+    pub(in crate::db) fn at(now_unix_ms: i64) -> Moment {
+        Moment { now_unix_ms, day_start_unix_ms: 0, digest_unix_ms: i64::MAX }
     }
 
     /// Records instance `n` of series 1, queues it and claims the job.
@@ -293,7 +349,7 @@ pub(super) mod tests {
         let connection = in_memory();
         let job = running(&connection, 1);
         let commit_it = || {
-            commit(job, JobEnd::Done, report(Decision::Flagged), 5, to_ward)
+            commit(job, JobEnd::Done, report(Decision::Flagged), at(5), to_ward)
                 .run(&connection)
                 .unwrap()
         };
@@ -311,7 +367,7 @@ pub(super) mod tests {
         let connection = in_memory();
         for n in 1..=2 {
             let job = running(&connection, n);
-            commit(job, JobEnd::Done, report(Decision::Flagged), 5, to_ward)
+            commit(job, JobEnd::Done, report(Decision::Flagged), at(5), to_ward)
                 .run(&connection)
                 .unwrap();
         }
@@ -322,10 +378,10 @@ pub(super) mod tests {
             assert_eq!(unrouted.told.len(), 1);
             assert_eq!(unrouted.told[0].decision, Decision::Flagged);
             assert_eq!(unrouted.told[0].delivery.0, 2);
-            Vec::new()
+            Routed::default()
         };
         let failed = JobEnd::Failed { error: "x".into() };
-        commit(job, failed, report(Decision::NotAssessable), 6, seen).run(&connection).unwrap();
+        commit(job, failed, report(Decision::NotAssessable), at(6), seen).run(&connection).unwrap();
     }
 
     #[test]
@@ -333,6 +389,6 @@ pub(super) mod tests {
         let connection = in_memory();
         let job = running(&connection, 1);
         let unexplained = ScreeningReport { reason: None, ..report(Decision::NotAssessable) };
-        commit(job, JobEnd::Done, unexplained, 5, to_ward).run(&connection).unwrap_err();
+        commit(job, JobEnd::Done, unexplained, at(5), to_ward).run(&connection).unwrap_err();
     }
 }

@@ -42,6 +42,15 @@ pub(super) fn count<T: TryFrom<i64>>(row: &Row<'_>, index: usize) -> Result<T, r
     T::try_from(value).map_err(|_| conversion(index, Type::Integer, Unknown(value.to_string())))
 }
 
+/// A text column that holds JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    row: &Row<'_>,
+    index: usize,
+) -> Result<T, rusqlite::Error> {
+    let text: String = row.get(index)?;
+    serde_json::from_str(&text).map_err(|error| conversion(index, Type::Text, error))
+}
+
 /// The decision column.
 pub(super) fn decision(row: &Row<'_>, index: usize) -> Result<Decision, rusqlite::Error> {
     const ALL: [Decision; 3] = [Decision::Flagged, Decision::NotFlagged, Decision::NotAssessable];

@@ -9,10 +9,16 @@
 //! answer and the receipt it is sent again, and the receiver knows it by that key. Destinations do not
 //! wait for each other; one destination has one delivery in flight.
 
+mod alert;
+pub mod case;
 pub mod destination;
-pub mod pacs;
+mod http;
+pub mod links;
+mod pacs;
+pub mod policy;
 pub mod retry;
 pub mod routing;
+mod senders;
 mod webhook;
 
 use std::error::Error;
@@ -24,7 +30,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use destination::{Destination, DestinationError, Kind};
-pub use pacs::{PacsError, PacsSender, ResultFiles};
+pub use pacs::ResultFiles;
+pub use senders::{Channel, Means, channels};
 
 use crate::clock::Clock;
 use crate::db::deliveries::{self, Attempted, Delivery, DeliveryId, Next};
@@ -36,17 +43,14 @@ use crate::limits::{DELIVERY_TIMEOUT, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
 /// Why an attempt at a delivery came to nothing. No text holds anything of the payload.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The destination will not take it, now or later.
-    #[error("the destination refused the delivery with status {status}")]
-    Refused {
-        /// Its HTTP status.
-        status: u16,
-    },
+    /// The destination will not take it, now or later; what it answered.
+    #[error("the destination refused the delivery: {0}")]
+    Refused(String),
     /// The destination cannot take it now.
-    #[error("the destination could not take the delivery, status {status}")]
+    #[error("the destination could not take the delivery now: {answer}")]
     NotNow {
-        /// Its HTTP status.
-        status: u16,
+        /// What it answered.
+        answer: String,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
     },
@@ -56,9 +60,11 @@ pub enum SendError {
     /// No association with the PACS, or it broke.
     #[error("could not send the objects")]
     Association(#[from] ScuError),
-    /// What the PACS answered.
-    #[error("the PACS did not take the objects")]
-    Pacs(#[from] PacsError),
+    /// The row does not hold what its destination takes: it was made for another kind.
+    #[error(
+        "the delivery was made for a destination of another kind; give the new destination another name"
+    )]
+    Payload(#[source] serde_json::Error),
     /// No thread for the attempt.
     #[error("could not start a thread for the delivery")]
     Spawn(#[source] std::io::Error),
@@ -70,17 +76,31 @@ pub enum SendError {
 impl Dispose for SendError {
     fn disposition(&self) -> Disposition {
         match self {
-            Self::Refused { .. } | Self::Pacs(PacsError::Payload(_) | PacsError::NoneTaken(_)) => {
-                Disposition::Reject
-            }
+            Self::Refused(_) | Self::Payload(_) => Disposition::Reject,
             Self::Association(error) => error.disposition(),
-            Self::NotNow { .. }
-            | Self::NoAnswer(_)
-            | Self::Pacs(PacsError::NotNow(_))
-            | Self::Spawn(_)
-            | Self::Panicked => Disposition::Retry,
+            Self::NotNow { .. } | Self::NoAnswer(_) | Self::Spawn(_) | Self::Panicked => {
+                Disposition::Retry
+            }
         }
     }
+}
+
+/// What an attempt knows beside the delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt {
+    /// For the whole of it.
+    pub timeout: Duration,
+    /// Milliseconds since 1970 UTC.
+    pub now_unix_ms: i64,
+}
+
+/// The way to one destination. It blocks, and is called on a thread of its own.
+pub trait Sender: Send + Sync + std::fmt::Debug {
+    /// Sends one delivery and waits for the answer, which is the receipt.
+    ///
+    /// # Errors
+    /// Why there is none; the error's disposition says whether it is tried again.
+    fn send(&self, delivery: &Delivery, attempt: Attempt) -> Result<String, SendError>;
 }
 
 /// Tells the outbox that rows were added.
@@ -100,26 +120,19 @@ impl Waker {
 pub struct Outbox {
     db: Db,
     clock: Arc<dyn Clock>,
-    destinations: Arc<[Destination]>,
-    pacs: Arc<PacsSender>,
+    channels: Vec<Channel>,
     timeout: Duration,
     wakes: watch::Sender<()>,
     n_attempts: watch::Sender<u64>,
 }
 
 impl Outbox {
-    /// An outbox for these destinations, not yet running, that speaks with a PACS as `pacs`.
+    /// An outbox with the ways to its destinations, not yet running.
     #[must_use]
-    pub fn new(
-        db: Db,
-        clock: Arc<dyn Clock>,
-        destinations: Arc<[Destination]>,
-        pacs: PacsSender,
-    ) -> Self {
+    pub fn new(db: Db, clock: Arc<dyn Clock>, channels: Vec<Channel>) -> Self {
         let (wakes, _) = watch::channel(());
         let (n_attempts, _) = watch::channel(0);
-        let (pacs, timeout) = (Arc::new(pacs), DELIVERY_TIMEOUT);
-        Self { db, clock, destinations, pacs, timeout, wakes, n_attempts }
+        Self { db, clock, channels, timeout: DELIVERY_TIMEOUT, wakes, n_attempts }
     }
 
     /// Gives each attempt so long, instead of [`DELIVERY_TIMEOUT`].
@@ -151,7 +164,7 @@ impl Outbox {
         let (stop, stopped) = watch::channel(false);
         let outbox = Arc::new(self);
         let mut tasks = JoinSet::new();
-        for n in 0..outbox.destinations.len() {
+        for n in 0..outbox.channels.len() {
             let queue = Queue {
                 outbox: Arc::clone(&outbox),
                 n,
@@ -176,7 +189,7 @@ impl Outbox {
     /// Rows for a destination that the settings no longer have stay, and someone should know.
     async fn warn_of_orphans(&self) -> Result<(), DbError> {
         for name in self.db.call(deliveries::destinations_waiting()).await? {
-            if !self.destinations.iter().any(|destination| destination.name == name) {
+            if !self.channels.iter().any(|channel| channel.name == name) {
                 tracing::warn!(
                     destination = name,
                     "deliveries wait for a destination that is not configured; they are kept"
@@ -200,8 +213,8 @@ struct Queue {
 }
 
 impl Queue {
-    fn destination(&self) -> &Destination {
-        &self.outbox.destinations[self.n]
+    fn channel(&self) -> &Channel {
+        &self.outbox.channels[self.n]
     }
 
     async fn run(mut self) -> Result<(), DbError> {
@@ -209,7 +222,7 @@ impl Queue {
             // Seen before the look, so that a row added after it is another change.
             self.wakes.mark_unchanged();
             let now_unix_ms = self.outbox.clock.unix_ms();
-            let look = deliveries::next(self.destination().name.clone(), now_unix_ms);
+            let look = deliveries::next(self.channel().name.clone(), now_unix_ms);
             match self.outbox.db.call(look).await {
                 Ok(Next::Due(delivery)) => self.deliver(delivery).await?,
                 Ok(Next::At(at_unix_ms)) => {
@@ -256,7 +269,7 @@ impl Queue {
         let key = delivery.idempotency_key.clone();
         let sent = self.attempt(delivery).await;
         let at_unix_ms = self.outbox.clock.unix_ms();
-        let name = &self.destination().name;
+        let name = &self.channel().name;
         let attempted = match sent {
             Ok(receipt) => {
                 tracing::info!(destination = %name, id = %key, attempts, "delivered");
@@ -308,18 +321,12 @@ impl Queue {
     /// end of the process.
     async fn attempt(&self, delivery: Delivery) -> Result<String, SendError> {
         let (answer, answered) = oneshot::channel();
-        let Destination { name, kind, .. } = self.destination().clone();
-        let pacs = Arc::clone(&self.outbox.pacs);
-        let (timeout, now_unix_ms) = (self.outbox.timeout, self.outbox.clock.unix_ms());
+        let sender = Arc::clone(&self.channel().sender);
+        let attempt =
+            Attempt { timeout: self.outbox.timeout, now_unix_ms: self.outbox.clock.unix_ms() };
         let send = move || {
-            let sent = match &kind {
-                Kind::Webhook { url } => webhook::send(url, &delivery, timeout, now_unix_ms),
-                Kind::Pacs { address, ae_title, .. } => {
-                    pacs.send(&name, (address, ae_title), &delivery)
-                }
-            };
             // Nobody listens any more when the process is ending; the row is still there.
-            let _ = answer.send(sent);
+            let _ = answer.send(sender.send(&delivery, attempt));
         };
         std::thread::Builder::new()
             .name("delivery".into())

@@ -3,13 +3,12 @@
 //! What the PACS does not take (no such SOP class, say) is named in the receipt and is no failure of what it does: many
 //! archives know pictures and no segmentations. A delivery is refused where nothing of it was taken.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 
-use super::SendError;
+use super::{Attempt, SendError, Sender};
 use crate::db::deliveries::Delivery;
 use crate::dicom::dimse::StoreStatus;
 use crate::dicom::scu::store::{SendOutcome, send as store};
@@ -38,69 +37,65 @@ impl ResultFiles {
     }
 }
 
-/// How this appliance speaks with every PACS.
-#[derive(Debug, Clone)]
-pub struct PacsSender {
-    /// Our own name.
-    pub calling_ae: AeTitle,
+/// What a PACS needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PacsSettings {
+    /// Where it is.
+    pub address: PeerAddress,
+    /// Its name.
+    pub ae_title: AeTitle,
+    /// Whether it is spoken to over TLS, with the certificate of `dicom.tls`.
+    #[serde(default)]
+    pub tls: bool,
+}
+
+/// The way to one PACS.
+#[derive(Debug)]
+pub(super) struct Pacs {
+    address: PeerAddress,
+    options: ScuOptions,
     /// The folder of all results.
-    pub results: PathBuf,
-    /// TLS to the destinations that want it, by their names.
-    pub tls: BTreeMap<String, Connector>,
+    results: PathBuf,
 }
 
-/// Why a PACS did not take the objects.
-#[derive(Debug, thiserror::Error)]
-pub enum PacsError {
-    /// The row does not say which objects.
-    #[error("the delivery does not name its objects")]
-    Payload(#[source] serde_json::Error),
-    /// No object was taken, and none will be.
-    #[error("the PACS took none of the objects: {0}")]
-    NoneTaken(String),
-    /// It could not take some of them now.
-    #[error("the PACS could not take all of the objects now: {0}")]
-    NotNow(String),
+impl Pacs {
+    pub(super) fn new(
+        settings: &PacsSettings,
+        calling_ae: AeTitle,
+        results: PathBuf,
+        tls: Option<Connector>,
+    ) -> Self {
+        let options = ScuOptions { tls, ..ScuOptions::new(calling_ae, settings.ae_title.clone()) };
+        Self { address: settings.address.clone(), options, results }
+    }
 }
 
-impl PacsSender {
+impl Sender for Pacs {
     /// Sends the objects of one delivery. The receipt names each file with its status.
-    ///
-    /// # Errors
-    /// [`SendError::Association`] where there was none, or it broke; [`SendError::Pacs`] for its answers.
-    pub(super) fn send(
-        &self,
-        name: &str,
-        (address, called_ae): (&PeerAddress, &AeTitle),
-        delivery: &Delivery,
-    ) -> Result<String, SendError> {
+    fn send(&self, delivery: &Delivery, _: Attempt) -> Result<String, SendError> {
         let ResultFiles { folder, files, .. } =
-            serde_json::from_str(&delivery.payload).map_err(PacsError::Payload)?;
+            serde_json::from_str(&delivery.payload).map_err(SendError::Payload)?;
         let folder = self.results.join(folder);
         let paths: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
-        let options = ScuOptions {
-            tls: self.tls.get(name).cloned(),
-            ..ScuOptions::new(self.calling_ae.clone(), called_ae.clone())
-        };
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(SendError::Spawn)?;
-        let outcomes = runtime.block_on(store(address.as_str(), &options, &paths))?;
-        Ok(judge(&files, &outcomes)?)
+        let outcomes = runtime.block_on(store(self.address.as_str(), &self.options, &paths))?;
+        judge(&files, &outcomes)
     }
 }
 
 /// The receipt, or why there is none.
-fn judge(files: &[String], outcomes: &[SendOutcome]) -> Result<String, PacsError> {
+fn judge(files: &[String], outcomes: &[SendOutcome]) -> Result<String, SendError> {
     let lines: Vec<_> =
         files.iter().zip(outcomes).map(|(file, it)| format!("{file} {}", word(it))).collect();
-    let text = lines.join("\n");
     if outcomes.iter().any(is_for_now) {
-        return Err(PacsError::NotNow(lines.join(", ")));
+        return Err(SendError::NotNow { answer: lines.join(", "), retry_after: None });
     }
     if outcomes.iter().any(SendOutcome::is_stored) {
-        Ok(text)
+        Ok(lines.join("\n"))
     } else {
-        Err(PacsError::NoneTaken(lines.join(", ")))
+        Err(SendError::Refused(lines.join(", ")))
     }
 }
 
@@ -131,8 +126,8 @@ mod tests {
         let some = check([SendOutcome::ContextRejected, answered(0)]).unwrap();
         assert_eq!(some, "seg.dcm not taken: SOP class\nsr.dcm 0000H");
         let full = check([answered(0), answered(0xA701)]);
-        assert!(matches!(full, Err(PacsError::NotNow(_))), "{full:?}");
+        assert!(matches!(full, Err(SendError::NotNow { .. })), "{full:?}");
         let none = check([SendOutcome::ContextRejected, answered(0xC000)]);
-        assert!(matches!(none, Err(PacsError::NoneTaken(_))), "{none:?}");
+        assert!(matches!(none, Err(SendError::Refused(_))), "{none:?}");
     }
 }

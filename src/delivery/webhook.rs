@@ -1,58 +1,37 @@
-//! HTTP POST of JSON. Blocking, on a thread of its own.
+//! HTTP POST of an alert as JSON.
 
-use std::io::Read;
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
-use super::destination::WebhookUrl;
-use super::{SendError, retry};
+use super::http::{HttpUrl, post};
+use super::{Attempt, SendError, Sender};
 use crate::db::deliveries::Delivery;
-use crate::error::Disposition;
-use crate::limits::RECEIPT_BYTES_MAX;
 
-/// Sends one delivery and reads the answer. The receipt is the status line's number and the first
-/// bytes of the body.
-///
-/// A connection serves one delivery: a kept one may be closed by the other side just as it is used,
-/// which reads like a failure. No proxy of the environment is used; the alert goes to the host that the
-/// settings name.
-///
-/// # Errors
-/// [`SendError::Refused`], [`SendError::NotNow`] or [`SendError::NoAnswer`].
-pub(super) fn send(
-    url: &WebhookUrl,
-    delivery: &Delivery,
-    timeout: Duration,
-    now_unix_ms: i64,
-) -> Result<String, SendError> {
-    let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(timeout))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .max_idle_connections(0)
-        .proxy(None)
-        .user_agent(concat!("parotidd/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .new_agent();
-    let mut answer = agent
-        .post(url.expose())
-        .header("Content-Type", "application/json")
-        .header("Idempotency-Key", &delivery.idempotency_key)
-        .send(delivery.payload.as_bytes())
-        .map_err(|error| SendError::NoAnswer(Box::new(error)))?;
-    let status = answer.status().as_u16();
-    match retry::judge_status(status) {
-        Ok(()) => {}
-        Err(Disposition::Retry) => {
-            let header = answer.headers().get("Retry-After").and_then(|value| value.to_str().ok());
-            let retry_after = header.and_then(|text| retry::retry_after(text, now_unix_ms));
-            return Err(SendError::NotNow { status, retry_after });
-        }
-        Err(Disposition::Reject | Disposition::Fatal) => return Err(SendError::Refused { status }),
+/// What a webhook needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// Where to.
+    pub url: HttpUrl,
+}
+
+/// The way to one webhook.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    url: HttpUrl,
+}
+
+impl Webhook {
+    pub(super) fn new(settings: &WebhookSettings) -> Self {
+        Self { url: settings.url.clone() }
     }
-    let mut body = Vec::new();
-    let bytes_max = u64::try_from(RECEIPT_BYTES_MAX).expect("a few KiB");
-    // The status alone is the receipt; a body that breaks off takes nothing back.
-    let _ = answer.body_mut().as_reader().take(bytes_max).read_to_end(&mut body);
-    Ok(format!("{status}\n{}", String::from_utf8_lossy(&body)).trim_end().to_owned())
+}
+
+impl Sender for Webhook {
+    fn send(&self, delivery: &Delivery, attempt: Attempt) -> Result<String, SendError> {
+        let headers = [
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", delivery.idempotency_key.as_str()),
+        ];
+        post(&self.url, &headers, delivery.payload.as_bytes(), attempt)
+    }
 }

@@ -21,7 +21,9 @@ use crate::clock::Clock;
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
 use crate::db::{Db, DbError, orders};
-use crate::delivery::{Destination, Waker, routing};
+use crate::delivery::Waker;
+use crate::delivery::routing::{self, About, Rules};
+use crate::dicom::attributes::PatientStudy;
 use crate::dicom::ct_image::{CtImage, read_images};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::series_keys::SeriesKeys;
@@ -54,8 +56,8 @@ pub struct Worker {
     pub results: PathBuf,
     /// Whether there is a worklist to find orders in.
     pub has_worklist: bool,
-    /// Who may be told.
-    pub destinations: Arc<[Destination]>,
+    /// Who is told what.
+    pub rules: Arc<Rules>,
     /// Tells the outbox of new deliveries.
     pub outbox: Waker,
     /// Where it says what it does.
@@ -153,10 +155,11 @@ impl Worker {
         if job.n_missing > 0 {
             analysed.report.warnings.push(Warning::InstancesMissing);
         }
+        let patient = self.patient(job);
         // What draws must not stop the answer either.
-        let files = objects::are_wanted(&self.destinations)
+        let files = objects::are_wanted(&self.rules.destinations)
             .then(|| {
-                let write = || objects::write(&self.results, &self.spool, job, &analysed);
+                let write = || objects::write(&self.results, &patient, job, &analysed);
                 catch_unwind(AssertUnwindSafe(write)).ok().flatten()
             })
             .flatten();
@@ -170,9 +173,10 @@ impl Worker {
             ms = report.timing_ms.total,
             "screened"
         );
-        let order = self.has_worklist.then(|| self.order(job)).transpose()?;
-        let route = routing::router(Arc::clone(&self.destinations), order, files);
-        match self.db.call_blocking(results::commit(job.id, end, report, now, route))? {
+        let found = self.has_worklist.then(|| self.order(job)).transpose()?;
+        let route = routing::router(Arc::clone(&self.rules), About { patient, found, files });
+        let moment = self.rules.policy.moment(now);
+        match self.db.call_blocking(results::commit(job.id, end, report, moment, route))? {
             Committed::Stored { n_deliveries, .. } => {
                 self.status.modify(|status| {
                     status.last_result = Some(LastResult { finished_unix_ms: now, outcome });
@@ -187,6 +191,12 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Patient and study, by the first instance that says.
+    fn patient(&self, job: &Job) -> PatientStudy {
+        let read = |it: &ReceivedInstance| PatientStudy::read(&self.spool.join(&it.path)).ok();
+        job.instances.iter().find_map(read).unwrap_or_default()
     }
 
     /// The order of a series, by what its first instance says. Logs hold no more than how it was found.

@@ -14,18 +14,18 @@ use crate::error::Chain;
 
 /// Whether any destination takes objects.
 pub(super) fn are_wanted(destinations: &[Destination]) -> bool {
-    destinations.iter().any(|it| matches!(it.kind, Kind::Pacs { .. }))
+    destinations.iter().any(|it| matches!(it.kind, Kind::Pacs(_)))
 }
 
 /// Writes them into a folder of `results`. `None` where that failed: then the alert goes out without them, and the
 /// log says so.
 pub(super) fn write(
     results: &Path,
-    spool: &Path,
+    patient: &PatientStudy,
     job: &Job,
     analysed: &Analysed,
 ) -> Option<ResultFiles> {
-    match try_write(results, spool, job, analysed) {
+    match try_write(results, patient, job, analysed) {
         Ok(files) => Some(files),
         Err(error) => {
             tracing::error!(series = %job.series, error = %Chain(&error), "no objects of the result");
@@ -36,12 +36,12 @@ pub(super) fn write(
 
 fn try_write(
     results: &Path,
-    spool: &Path,
+    patient: &PatientStudy,
     job: &Job,
     analysed: &Analysed,
 ) -> Result<ResultFiles, WriteError> {
     let Analysed { report, detail } = analysed;
-    let source = source(spool, job);
+    let source = source(patient, job);
     let found = detail.as_ref().map(Detail::found);
     let series = ScreenedSeries { report, source: &source, serial_number: SERIAL_NUMBER, found };
     let (folder, written) = write_durably(results, &series)?;
@@ -49,14 +49,13 @@ fn try_write(
     Ok(ResultFiles::new(folder.into(), names.collect()))
 }
 
-/// Every instance of the job, also those that no image could be read from; patient and study of the first that says.
-fn source(spool: &Path, job: &Job) -> Source {
-    let patient = |it: &ReceivedInstance| PatientStudy::read(&spool.join(&it.path)).ok();
+/// Every instance of the job, also those that no image could be read from.
+fn source(patient: &PatientStudy, job: &Job) -> Source {
     let reference = |it: &ReceivedInstance| Reference {
         sop_class: it.sop_class.clone(),
         sop_instance: it.sop_instance.clone(),
     };
     let mut instances: Vec<_> = job.instances.iter().map(reference).collect();
     instances.sort_unstable_by(|a, b| a.sop_instance.cmp(&b.sop_instance));
-    Source { patient_study: job.instances.iter().find_map(patient).unwrap_or_default(), instances }
+    Source { patient_study: patient.clone(), instances }
 }

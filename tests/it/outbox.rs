@@ -11,7 +11,9 @@ use parotidd::db::deliveries::{self, DeliveryRecord, Next};
 use parotidd::db::jobs::{self, Enqueued, JobState};
 use parotidd::db::results::{self, Committed, JobEnd};
 use parotidd::db::{self, Db, instances};
-use parotidd::delivery::{Destination, Outbox, PacsSender, Waker, routing};
+use parotidd::delivery::policy::AlertSettings;
+use parotidd::delivery::routing::{self, About, Rules};
+use parotidd::delivery::{Destination, Means, Outbox, Waker, channels};
 use parotidd::dicom::received::ReceivedInstance;
 use parotidd::dicom::series_hints::SeriesHints;
 use parotidd::intake::completeness::CompleteBy;
@@ -117,7 +119,7 @@ fn destination(name: &str, url: &str) -> Destination {
 struct Appliance {
     db: Db,
     clock: Arc<ManualClock>,
-    destinations: Arc<[Destination]>,
+    rules: Arc<Rules>,
     waker: Waker,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
@@ -128,21 +130,22 @@ impl Appliance {
         let opened = db::open(path).unwrap();
         assert_eq!(opened.set_aside, None);
         let clock = Arc::new(ManualClock::default());
-        let destinations: Arc<[Destination]> = destinations.into();
+        let rules = rules(&destinations);
         let (db, outbox_clock) = (opened.db, Arc::clone(&clock));
-        let pacs = PacsSender {
-            calling_ae: "PAROTIDD".parse().unwrap(),
+        let means = Means {
+            calling_ae: &"PAROTIDD".parse().unwrap(),
             results: "/nowhere".into(),
-            tls: std::collections::BTreeMap::new(),
+            tls: None,
         };
-        let outbox = Outbox::new(db.clone(), outbox_clock, Arc::clone(&destinations), pacs)
+        let channels = channels(&destinations, &means).unwrap();
+        let outbox = Outbox::new(db.clone(), outbox_clock, channels)
             .with_timeout(Duration::from_millis(300));
         let waker = outbox.waker();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
             outbox.run(async { drop(stopped.await) }).await.unwrap();
         });
-        Self { db, clock, destinations, waker, stop: Some(stop), running }
+        Self { db, clock, rules, waker, stop: Some(stop), running }
     }
 
     /// Records an instance of the series and takes the series for stable.
@@ -161,8 +164,9 @@ impl Appliance {
     async fn answer(&self, decision: &str) -> Committed {
         let job = self.db.call(jobs::claim()).await.unwrap().unwrap();
         let now = self.clock.unix_ms();
-        let route = routing::router(Arc::clone(&self.destinations), None, None);
-        let commit = results::commit(job.id, JobEnd::Done, report(decision), now, route);
+        let route = routing::router(Arc::clone(&self.rules), About::default());
+        let moment = self.rules.policy.moment(now);
+        let commit = results::commit(job.id, JobEnd::Done, report(decision), moment, route);
         let committed = self.db.call(commit).await.unwrap();
         self.waker.wake();
         committed
@@ -195,6 +199,11 @@ impl Appliance {
         self.stop.take().unwrap().send(()).unwrap();
         self.running.await.unwrap();
     }
+}
+
+fn rules(destinations: &[Destination]) -> Arc<Rules> {
+    let policy = AlertSettings::default().policy(None).unwrap();
+    Arc::new(Rules { destinations: destinations.into(), policy })
 }
 
 fn instance(n: u32) -> ReceivedInstance {
@@ -327,8 +336,8 @@ async fn what_is_refused_for_good_is_given_up_and_redirects_are_not_followed() {
     assert_eq!(
         errors,
         [
-            "the destination refused the delivery with status 307",
-            "the destination refused the delivery with status 404"
+            "the destination refused the delivery: status 307",
+            "the destination refused the delivery: status 404"
         ]
     );
     // Time passes, and nothing is sent again.
@@ -425,8 +434,8 @@ async fn a_crash_between_answer_and_receipt_sends_the_same_alert_again() {
     let (folder, path) = folder_with_db();
     let ward = Ward::open(&[OK]);
     let nobody = Appliance::start(&path, Vec::new());
-    let destinations: Arc<[Destination]> = vec![destination("ward", &ward.url)].into();
-    let nobody = Appliance { destinations: Arc::clone(&destinations), ..nobody };
+    let destinations = vec![destination("ward", &ward.url)];
+    let nobody = Appliance { rules: rules(&destinations), ..nobody };
     nobody.screen(1, "flagged").await;
     for n in 1..=2 {
         let copy = folder.path().join(format!("crash-{n}.db"));
