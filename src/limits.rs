@@ -6,6 +6,37 @@ use std::time::Duration;
 pub const REPORT_TEXT_BYTES_MAX: u64 = 512 * 1024;
 /// Longest sentence of it that is read as one.
 pub const SENTENCE_BYTES_MAX: usize = 2048;
+/// Largest HL7 v2 message that is read, in bytes: a report with an embedded document of some dozen pages, which is
+/// skipped.
+pub const HL7_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Largest answer to a message of ours, in bytes. Real ones are below 1 KiB.
+pub const HL7_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Longest first segment of a message, in bytes. Real ones are below 1 KiB.
+pub const HL7_HEADER_BYTES_MAX: usize = 8 * 1024;
+/// Longest message control ID of others, in bytes: version 2.7 has 199 characters.
+pub const HL7_CONTROL_ID_BYTES_MAX: usize = 1024;
+/// Most segments of a message: a report with a segment for each line.
+pub const HL7_SEGMENTS_MAX: usize = 16 * 1024;
+/// Most separators in one segment: a report with a repetition for each line. Each costs some 700 bytes while the
+/// segment is looked at.
+pub const HL7_SEPARATORS_MAX: usize = 16 * 1024;
+/// Most bytes between two MLLP blocks that are skipped: line breaks, a greeting.
+pub const MLLP_SKIPPED_BYTES_MAX: usize = 1024;
+/// Answers to other messages that are passed over while that to ours is awaited.
+pub const HL7_OTHER_ANSWERS_MAX: usize = 16;
+/// Characters of the text in an acknowledgement of ours (MSA-3, HL7 v2.5.1 section 2.15.8.3).
+pub const HL7_ACK_TEXT_CHARACTERS_MAX: usize = 80;
+/// Most connections to one HL7 listener at once, whatever the configuration says. An interface engine has one or two.
+pub const HL7_CONNECTIONS_MAX: usize = 16;
+/// Time from the first byte of an HL7 message to its last.
+pub const HL7_MESSAGE_TIME: Duration = Duration::from_secs(60);
+/// Time until a message that was received is taken, or its sender is told to try again.
+pub const HL7_HANDLE: Duration = Duration::from_secs(60);
+/// Time to write an acknowledgement.
+pub const HL7_ACK_WRITE: Duration = Duration::from_secs(10);
+/// Most identifiers of one kind that are taken from a message.
+pub const HL7_IDENTIFIERS_MAX: usize = 16;
+
 /// Largest image side accepted, in voxels. CT is 512 or 1024; reformats reach 2048.
 pub const IMAGE_SIDE_MAX: usize = 2048;
 /// Most instances in one series.
@@ -278,6 +309,11 @@ const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs
 const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);
+// HL7 messages at full load stay below 256 MiB: their bytes, their text, and one segment taken apart.
+const _: () = assert!(
+    HL7_CONNECTIONS_MAX * (3 * HL7_MESSAGE_BYTES_MAX + 700 * HL7_SEPARATORS_MAX / 4)
+        <= 256 * 1024 * 1024
+);
 const _: () = assert!(ACCEPT_WAIT_MIN.as_millis() < ACCEPT_WAIT_MAX.as_millis());
 // Receiving at full load stays below 32 MiB: a PDU, and what of it is not written yet.
 const _: () = assert!(ASSOCIATIONS_MAX * 2 * PDU_BYTES_MAX as usize <= 32 * 1024 * 1024);

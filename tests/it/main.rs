@@ -14,6 +14,7 @@ mod conformance;
 mod daemon;
 mod display;
 mod evaluate;
+mod hl7;
 mod intake;
 mod labels;
 mod objects;

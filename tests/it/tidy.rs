@@ -17,6 +17,7 @@ const ROOMS: &[&str] = &[
     "status_writer",
     // 1
     "report_text",
+    "hl7",
     "imaging",
     // 2
     "inference",
@@ -228,6 +229,7 @@ fn each_thing_stands_in_its_room_alone() {
         ("dicom_dictionary_std", &["src/dicom/"]),
         ("dicom_object", &["src/dicom/"]),
         ("dicom_ul", &["src/dicom/"]),
+        ("hl7_parser", &["src/hl7/"]),
         ("use hyper", &["src/dicom/stow/"]),
         ("multer::", &["src/dicom/stow/"]),
         ("use nifti::", &["src/evaluation/labels/"]),
