@@ -5,7 +5,8 @@
 //! (messages of other systems), `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
-//! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `system`, then `worker`, `daemon` and `cli`.
+//! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
+//! (answers beside radiologists' reports), `system`, then `worker`, `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -38,6 +39,7 @@ pub mod phantom;
 pub mod phi;
 pub mod reason;
 pub mod report_text;
+pub mod review;
 pub mod screening;
 pub mod status;
 pub mod status_writer;

@@ -207,6 +207,8 @@ pub const ALERTS_PER_DAY_MAX: u32 = 1000;
 pub const DIGEST_ALERTS_MAX: usize = 200;
 /// Most alerts that are listed for a person.
 pub const ALERTS_READ_MAX: usize = 1000;
+/// Most studies with a report that are compared with their answers for a person.
+pub const REVIEWS_READ_MAX: usize = 5000;
 /// Most audit events that are listed for a person.
 pub const AUDIT_EVENTS_READ_MAX: usize = 100_000;
 /// Connections to the pages at once.

@@ -23,6 +23,7 @@ pub mod prepare;
 mod progress;
 pub mod read_report;
 pub mod render;
+pub mod review;
 pub mod run;
 pub mod screen;
 mod screen_files;
@@ -91,6 +92,7 @@ enum Command {
     Acknowledge(alerts::AcknowledgeArgs),
     Feedback(feedback::FeedbackArgs),
     Audit(audit::AuditArgs),
+    Review(review::ReviewArgs),
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
@@ -126,6 +128,7 @@ impl Cli {
             Command::Acknowledge(args) => alerts::acknowledge(&args),
             Command::Feedback(args) => feedback::run(&args),
             Command::Audit(args) => audit::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Review(args) => review::run(&args).map(|()| ExitCode::SUCCESS),
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),

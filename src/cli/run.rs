@@ -57,6 +57,9 @@ pub fn run(args: &RunArgs) -> Result<()> {
         for address in daemon.tls_addresses() {
             tracing::info!(%address, "listening with TLS");
         }
+        for address in daemon.report_addresses() {
+            tracing::info!(%address, "radiologists' reports over MLLP");
+        }
         for address in daemon.console_addresses() {
             tracing::info!(%address, "pages behind links");
         }

@@ -22,8 +22,10 @@ use crate::dicom::uid::AeTitle;
 use crate::inference::InstructionSet;
 use crate::intake::series::Waits;
 use crate::limits::{
-    ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, PEERS_MAX, PREPARED_MAX, STOW_REQUESTS_MAX,
+    ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, HL7_CONNECTIONS_MAX, PEERS_MAX, PREPARED_MAX,
+    STOW_REQUESTS_MAX,
 };
+use crate::review::ReportsSettings;
 use crate::worklist::WorklistSettings;
 
 /// All settings, checked.
@@ -55,6 +57,8 @@ pub struct Config {
     pub alerts: AlertSettings,
     /// The pages behind links.
     pub console: ConsoleSettings,
+    /// Radiologists' reports.
+    pub reports: ReportsSettings,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -188,6 +192,7 @@ impl Default for Config {
             worklist: None,
             alerts: AlertSettings::default(),
             console: ConsoleSettings::default(),
+            reports: ReportsSettings::default(),
             destinations: Vec::new(),
         }
     }
@@ -391,6 +396,14 @@ impl Config {
         if let Some(worklist) = &self.worklist {
             worklist.check()?;
         }
+        let connections = self.reports.connections_max as u64;
+        in_range(
+            "reports.connections_max",
+            connections,
+            1..=HL7_CONNECTIONS_MAX as u64,
+            "1 to 16",
+        )?;
+        in_range("reports.idle_timeout_s", self.reports.idle_timeout_s, 1..=86_400, "1 to 86400")?;
         self.alerts.policy(None)?;
         self.console.link_base()?;
         Ok(destination::check_all(&self.destinations, self.worklist.is_some())?)

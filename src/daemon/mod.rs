@@ -36,6 +36,7 @@ use crate::dicom::store_scp::StoreScp;
 use crate::dicom::stow::Stow;
 use crate::dicom::tls::{Acceptor, Tls};
 use crate::error::Chain;
+use crate::hl7;
 use crate::intake::series::SeriesAssembler;
 use crate::limits::{ARRIVALS_QUEUE_MAX, DB_BUSY, DRAIN, SCP_EVENTS_MAX};
 use crate::screening::Screener;
@@ -50,6 +51,7 @@ pub struct Daemon {
     tls_addresses: Vec<SocketAddr>,
     stow_addresses: Vec<SocketAddr>,
     console_addresses: Vec<SocketAddr>,
+    report_addresses: Vec<SocketAddr>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -81,17 +83,19 @@ impl Daemon {
         let plain = bind(&parts.config.dicom.listen).await?;
         let secure = bind(parts.config.dicom.tls_listen()).await?;
         let stow_bound = bind(&parts.config.stow.listen).await?;
+        let reports_bound = bind(&parts.config.reports.listen).await?;
         let pages = bind(&parts.config.console.listen).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
 
         let outbox = parts.outbox(tls.as_ref())?;
-        let waker = outbox.waker();
+        let outbox_waker = outbox.waker();
         let attempts = outbox.attempts();
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
+        let reviewer = parts.reviewer(outbox_waker.clone());
         let (wake_worker, wakes) = sync_channel(1);
-        let worker = parts.worker(waker);
+        let worker = parts.worker(outbox_waker);
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
@@ -127,12 +131,16 @@ impl Daemon {
             }
             None => Vec::new(),
         };
+        let report_addresses = serve_all(&mut listeners, reports_bound, |it| {
+            hl7::listener::serve(it, Arc::clone(&reviewer), parts.report_options(), stop())
+        });
         parts.status.ready();
         Ok(Self {
             addresses,
             tls_addresses,
             stow_addresses,
             console_addresses,
+            report_addresses,
             status: parts.status,
             listeners,
             stop_listeners,
@@ -168,6 +176,12 @@ impl Daemon {
     #[must_use]
     pub fn console_addresses(&self) -> &[SocketAddr] {
         &self.console_addresses
+    }
+
+    /// Where it listens for radiologists' reports.
+    #[must_use]
+    pub fn report_addresses(&self) -> &[SocketAddr] {
+        &self.report_addresses
     }
 
     /// What it does.

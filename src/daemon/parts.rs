@@ -23,10 +23,13 @@ use crate::dicom::tls::{Connector, Tls};
 use crate::display::backend::Backend;
 use crate::display::task as display_task;
 use crate::error::Chain;
+use crate::hl7::listener::ListenerOptions;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{ARTIM, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, REPORTS_QUEUE_MAX};
+use crate::report_text::ReportReader;
+use crate::review::Reviewer;
 use crate::screening::Screener;
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
@@ -87,6 +90,26 @@ impl Parts {
     pub(super) fn console(&self) -> Option<Arc<Console>> {
         let links = self.rules.policy.links.clone()?;
         Some(Arc::new(Console { db: self.db.clone(), clock: Arc::clone(&self.clock), links }))
+    }
+
+    /// What takes radiologists' reports.
+    pub(super) fn reviewer(&self, outbox: Waker) -> Arc<Reviewer> {
+        Arc::new(Reviewer {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            reader: Arc::new(ReportReader::english()),
+            rules: Arc::clone(&self.rules),
+            outbox,
+        })
+    }
+
+    pub(super) fn report_options(&self) -> ListenerOptions {
+        let reports = &self.config.reports;
+        ListenerOptions {
+            connections_max: reports.connections_max,
+            idle_timeout: std::time::Duration::from_secs(reports.idle_timeout_s),
+            clock: Arc::clone(&self.clock),
+        }
     }
 
     pub(super) fn worker(&self, outbox: Waker) -> Worker {

@@ -21,6 +21,7 @@ pub mod lists;
 mod machine_tests;
 pub mod open;
 pub mod orders;
+pub mod radiology;
 pub mod results;
 mod row;
 pub mod summary;

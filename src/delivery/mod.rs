@@ -16,6 +16,7 @@ mod http;
 pub mod links;
 mod pacs;
 pub mod policy;
+pub mod reminder;
 pub mod retry;
 pub mod routing;
 mod senders;

@@ -240,6 +240,11 @@ fn digest_key(due_unix_ms: i64, destination: &str) -> String {
     hash(&["digest", &due_unix_ms.to_string(), destination])
 }
 
+/// Names the reminder about one result for one destination.
+pub(super) fn reminder_key(result_key: &str, destination: &str) -> String {
+    hash(&["reminder", result_key, destination])
+}
+
 fn hash(parts: &[&str]) -> String {
     format!("{:x}", Sha256::digest(parts.join("\n")))
 }

@@ -9,6 +9,7 @@ mod kill;
 mod orders;
 mod orthanc;
 mod pacs;
+mod reports;
 mod screen;
 mod stow;
 mod support;

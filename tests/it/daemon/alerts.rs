@@ -32,7 +32,7 @@ fn agent() -> ureq::Agent {
 }
 
 /// What a command prints, one JSON value a line.
-fn lines(command: &[&str], site: &Site) -> Vec<Value> {
+pub(super) fn lines(command: &[&str], site: &Site) -> Vec<Value> {
     let config = site.config();
     let mut all = command.to_vec();
     all.extend(["--format", "json", "--config", config.to_str().unwrap()]);

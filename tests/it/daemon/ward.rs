@@ -21,7 +21,7 @@ pub(super) struct Received {
 
 impl Received {
     pub(super) fn series(&self) -> &str {
-        self.alert["report"]["series_instance_uid"].as_str().unwrap()
+        self.alert["report"]["series_instance_uid"].as_str().unwrap_or_default()
     }
 }
 
@@ -81,6 +81,11 @@ impl Ward {
     /// From now on it thinks for so long before it answers.
     pub(super) fn delay(&self, delay: Duration) {
         self.state.lock().unwrap().delay = delay;
+    }
+
+    /// Everything that came.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.state.lock().unwrap().received.clone()
     }
 
     /// What came about a series, as often as it came.
