@@ -122,7 +122,7 @@ async fn go_round(
     let config = config(out.join("var"), address)?;
     let called = config.dicom.ae_title.clone();
     let daemon = Daemon::start(config, screener(None, None)?, clock).await?;
-    let [at, ..] = daemon.addresses() else { bail!("the daemon listens nowhere") };
+    let [(_, at), ..] = daemon.listening() else { bail!("the daemon listens nowhere") };
     let at = *at;
     let mut status = daemon.status();
     let (stop, stopped) = oneshot::channel::<()>();

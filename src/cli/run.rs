@@ -51,20 +51,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
         .context("could not start the runtime")?;
     runtime.block_on(async {
         let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new())).await?;
-        for address in daemon.addresses() {
-            tracing::info!(%address, "listening");
-        }
-        for address in daemon.tls_addresses() {
-            tracing::info!(%address, "listening with TLS");
-        }
-        for address in daemon.report_addresses() {
-            tracing::info!(%address, "radiologists' reports over MLLP");
-        }
-        for address in daemon.console_addresses() {
-            tracing::info!(%address, "pages behind links");
-        }
-        for address in daemon.stow_addresses() {
-            tracing::info!(%address, "STOW-RS is up");
+        for (service, address) in daemon.listening() {
+            tracing::info!(%address, "{}", service.words());
         }
         daemon.run_until(asked_to_stop()?).await?;
         Ok(())

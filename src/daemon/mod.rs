@@ -9,6 +9,7 @@
 mod arrivals;
 mod counts;
 mod error;
+mod listening;
 mod opening;
 mod parts;
 mod recorder;
@@ -21,22 +22,22 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::error::DaemonError;
+pub use self::listening::Service;
 
-use self::opening::{bind, lock_data_dir, open};
+use self::listening::{Services, bind};
+use self::opening::{lock_data_dir, open};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbThread, jobs};
 use crate::dicom::store_scp::StoreScp;
 use crate::dicom::stow::Stow;
-use crate::dicom::tls::{Acceptor, Tls};
+use crate::dicom::tls::Tls;
 use crate::error::Chain;
-use crate::hl7;
 use crate::intake::series::SeriesAssembler;
 use crate::limits::{ARRIVALS_QUEUE_MAX, DB_BUSY, DRAIN, SCP_EVENTS_MAX};
 use crate::screening::Screener;
@@ -47,11 +48,7 @@ use crate::system::notify;
 /// A running appliance.
 #[derive(Debug)]
 pub struct Daemon {
-    addresses: Vec<SocketAddr>,
-    tls_addresses: Vec<SocketAddr>,
-    stow_addresses: Vec<SocketAddr>,
-    console_addresses: Vec<SocketAddr>,
-    report_addresses: Vec<SocketAddr>,
+    listening: Vec<(Service, SocketAddr)>,
     status: Arc<StatusWriter>,
     listeners: JoinSet<()>,
     stop_listeners: watch::Sender<bool>,
@@ -80,11 +77,7 @@ impl Daemon {
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
-        let plain = bind(&parts.config.dicom.listen).await?;
-        let secure = bind(parts.config.dicom.tls_listen()).await?;
-        let stow_bound = bind(&parts.config.stow.listen).await?;
-        let reports_bound = bind(&parts.config.reports.listen).await?;
-        let pages = bind(&parts.config.console.listen).await?;
+        let bound = bind(&parts.config).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();
@@ -116,31 +109,18 @@ impl Daemon {
         )?);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let stow = Stow::new(parts.stow_options(token), Arc::clone(&scp));
-        let mut listeners = JoinSet::new();
-        let stop = || stopped(stopping_listeners.clone());
-        let mut serve = |bound, tls: Option<Acceptor>| {
-            serve_all(&mut listeners, bound, |it| Arc::clone(&scp).serve(it, tls.clone(), stop()))
+        let services = Services {
+            scp,
+            tls: tls.as_ref().map(Tls::acceptor),
+            stow,
+            reviewer,
+            report_options: parts.report_options(),
+            console: parts.console(),
         };
-        let addresses = serve(plain, None);
-        let tls_addresses = serve(secure, tls.as_ref().map(Tls::acceptor));
-        let stow_addresses =
-            serve_all(&mut listeners, stow_bound, |it| Arc::clone(&stow).serve(it, stop()));
-        let console_addresses = match parts.console() {
-            Some(console) => {
-                serve_all(&mut listeners, pages, |it| Arc::clone(&console).serve(it, stop()))
-            }
-            None => Vec::new(),
-        };
-        let report_addresses = serve_all(&mut listeners, reports_bound, |it| {
-            hl7::listener::serve(it, Arc::clone(&reviewer), parts.report_options(), stop())
-        });
+        let (listeners, listening) = bound.serve(&services, &stopping_listeners);
         parts.status.ready();
         Ok(Self {
-            addresses,
-            tls_addresses,
-            stow_addresses,
-            console_addresses,
-            report_addresses,
+            listening,
             status: parts.status,
             listeners,
             stop_listeners,
@@ -154,34 +134,10 @@ impl Daemon {
         })
     }
 
-    /// Where it listens for plain DICOM.
+    /// What it listens for, and where.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
-    }
-
-    /// Where it listens for DICOM over TLS.
-    #[must_use]
-    pub fn tls_addresses(&self) -> &[SocketAddr] {
-        &self.tls_addresses
-    }
-
-    /// Where it listens for STOW-RS.
-    #[must_use]
-    pub fn stow_addresses(&self) -> &[SocketAddr] {
-        &self.stow_addresses
-    }
-
-    /// Where it serves the pages behind links.
-    #[must_use]
-    pub fn console_addresses(&self) -> &[SocketAddr] {
-        &self.console_addresses
-    }
-
-    /// Where it listens for radiologists' reports.
-    #[must_use]
-    pub fn report_addresses(&self) -> &[SocketAddr] {
-        &self.report_addresses
+    pub fn listening(&self) -> &[(Service, SocketAddr)] {
+        &self.listening
     }
 
     /// What it does.
@@ -240,20 +196,6 @@ impl Daemon {
             Err(_) => tracing::warn!("it counts as an attempt: the database is busy"),
         }
     }
-}
-
-/// Serves each of these; says where they are.
-fn serve_all<F: Future<Output = ()> + Send + 'static>(
-    tasks: &mut JoinSet<()>,
-    bound: Vec<TcpListener>,
-    serve: impl Fn(TcpListener) -> F,
-) -> Vec<SocketAddr> {
-    let mut addresses = Vec::new();
-    for listener in bound {
-        addresses.extend(listener.local_addr());
-        tasks.spawn(serve(listener));
-    }
-    addresses
 }
 
 /// Inference has a thread of its own: asynchronous tasks never wait for it.

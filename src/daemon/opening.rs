@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-
-use tokio::net::TcpListener;
 
 use super::DaemonError;
 use super::parts::Parts;
@@ -138,15 +135,4 @@ async fn record_the_rest(db: &Db, spool: &Spool, config: &Config) -> Result<(), 
         tracing::warn!(n, "instances were recorded from the spool");
     }
     Ok(())
-}
-
-pub(super) async fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, DaemonError> {
-    let mut listeners = Vec::new();
-    for &address in addresses {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| DaemonError::Listen { address, source })?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
 }
