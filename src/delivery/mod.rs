@@ -1,7 +1,7 @@
 //! Durable outbox: routing, retry, and one file a kind of destination.
 //!
 //! ```text
-//!  results::commit --rows--> database --next due--> one task a destination --thread--> webhook, PACS
+//!  results::commit --rows--> database --next due--> one task a destination --thread--> webhook, PACS, HL7
 //!        `--- wake() -----------------------------------^   `-- receipt, later, or dead --> database
 //! ```
 //! Nothing is sent that is not a row first, and a row is done only when its receipt is stored. So a
@@ -12,8 +12,10 @@
 mod alert;
 pub mod case;
 pub mod destination;
+mod hl7;
 mod http;
 pub mod links;
+mod oru;
 mod pacs;
 pub mod policy;
 pub mod reminder;
@@ -65,7 +67,7 @@ pub enum SendError {
     #[error(
         "the delivery was made for a destination of another kind; give the new destination another name"
     )]
-    Payload(#[source] serde_json::Error),
+    Payload(#[source] Box<dyn Error + Send + Sync>),
     /// No thread for the attempt.
     #[error("could not start a thread for the delivery")]
     Spawn(#[source] std::io::Error),

@@ -74,8 +74,8 @@ impl Pacs {
 impl Sender for Pacs {
     /// Sends the objects of one delivery. The receipt names each file with its status.
     fn send(&self, delivery: &Delivery, _: Attempt) -> Result<String, SendError> {
-        let ResultFiles { folder, files, .. } =
-            serde_json::from_str(&delivery.payload).map_err(SendError::Payload)?;
+        let ResultFiles { folder, files, .. } = serde_json::from_str(&delivery.payload)
+            .map_err(|error| SendError::Payload(Box::new(error)))?;
         let folder = self.results.join(folder);
         let paths: Vec<_> = files.iter().map(|file| folder.join(file)).collect();
         let runtime =

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::hl7::Hl7;
 use super::pacs::Pacs;
 use super::webhook::Webhook;
 use super::{Destination, DestinationError, Kind, Sender};
@@ -44,6 +45,7 @@ fn channel(destination: &Destination, means: &Means<'_>) -> Result<Channel, Dest
     let name = destination.name.clone();
     let sender: Arc<dyn Sender> = match &destination.kind {
         Kind::Webhook(settings) => Arc::new(Webhook::new(settings)),
+        Kind::Hl7(settings) => Arc::new(Hl7::new(settings)),
         Kind::Pacs(settings) => {
             let tls = means.tls.filter(|_| settings.tls);
             let connector = tls.map(|tls| tls.connector(settings.address.host())).transpose();

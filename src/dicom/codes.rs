@@ -115,6 +115,11 @@ pub(crate) const fn laterality(side: Side) -> Code {
 }
 
 impl Code {
+    /// Value, meaning and scheme, as HL7 has them in this order (v2.5.1 2.A.13 CWE).
+    pub(crate) const fn parts(self) -> [&'static str; 3] {
+        [self.value, self.meaning, self.scheme]
+    }
+
     /// The sequence `tag` with this code as its one item, and what belongs to it in that item.
     pub(crate) fn put(self, object: &mut InMemDicomObject, tag: Tag) {
         self.put_with(object, tag, |_| ());

@@ -5,6 +5,7 @@ mod commitment;
 mod complete;
 mod compressed;
 mod contract;
+mod hl7;
 mod kill;
 mod orders;
 mod orthanc;

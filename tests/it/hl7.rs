@@ -1,5 +1,7 @@
 //! HL7 v2 over MLLP with systems that others wrote, and with some that misbehave.
 
+mod results;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -54,10 +56,10 @@ fn oru(control_id: &str) -> String {
 }
 
 /// `tests/peers/mllp.py serve`; it ends with the test.
-struct Engine {
+pub(crate) struct Engine {
     process: Child,
     lines: BufReader<ChildStdout>,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Drop for Engine {
@@ -70,7 +72,7 @@ impl Drop for Engine {
 
 impl Engine {
     /// That answers with these codes; `None` where hl7apy is not installed.
-    fn start(codes: &[&str]) -> Option<Self> {
+    pub(crate) fn start(codes: &[&str]) -> Option<Self> {
         let python = python("hl7apy")?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/mllp.py");
         let mut command = Command::new(python);
@@ -83,7 +85,7 @@ impl Engine {
     }
 
     /// The next thing it says.
-    fn line(&mut self) -> Value {
+    pub(crate) fn line(&mut self) -> Value {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()

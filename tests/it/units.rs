@@ -116,7 +116,7 @@ fn the_example_settings_are_toml_and_so_are_its_commented_lines() {
         assert_eq!(table["dicom"]["listen"][0].as_str(), Some("127.0.0.1:11112"));
     };
     check(&settings, 0);
-    check(&uncommented, 2);
+    check(&uncommented, 3);
 }
 
 /// Says that this process is the child of the test below.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::DestinationError;
+use crate::delivery::hl7::Hl7Settings;
 use crate::delivery::pacs::PacsSettings;
 use crate::delivery::webhook::WebhookSettings;
 
@@ -14,6 +15,8 @@ pub enum Kind {
     Webhook(WebhookSettings),
     /// C-STORE of the result's objects.
     Pacs(PacsSettings),
+    /// ORU^R01 over MLLP.
+    Hl7(Hl7Settings),
 }
 
 impl Kind {
@@ -26,6 +29,7 @@ impl Kind {
         let parsed = match kind {
             "webhook" => read(settings).map(Self::Webhook),
             "pacs" => read(settings).map(Self::Pacs),
+            "hl7" => read(settings).map(Self::Hl7),
             _ => {
                 return Err(DestinationError::Kind { name: name.into(), kind: kind.into() });
             }
@@ -43,6 +47,7 @@ impl Kind {
         match self {
             Self::Webhook(_) => "webhook",
             Self::Pacs(_) => "pacs",
+            Self::Hl7(_) => "hl7",
         }
     }
 
@@ -51,7 +56,7 @@ impl Kind {
     pub fn is_push(&self) -> bool {
         match self {
             Self::Webhook(_) => true,
-            Self::Pacs(_) => false,
+            Self::Pacs(_) | Self::Hl7(_) => false,
         }
     }
 
@@ -60,6 +65,7 @@ impl Kind {
         match self {
             Self::Webhook(settings) => written(settings),
             Self::Pacs(settings) => written(settings),
+            Self::Hl7(settings) => written(settings),
         }
     }
 }
