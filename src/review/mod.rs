@@ -65,6 +65,9 @@ impl Handler for Reviewer {
 
 impl Reviewer {
     async fn take(&self, message: &Message, report: RadiologyReport) -> Result<(), DbError> {
+        if self.finalized(&report).await? {
+            return Ok(());
+        }
         let numbers = report.accession_numbers.iter().map(|it| it.expose().clone()).collect();
         let find = radiology::studies(report.study_instance_uids.clone(), numbers);
         let studies = self.db.call(find).await?;
@@ -77,6 +80,24 @@ impl Reviewer {
             self.keep(message, &report, &mentions, study).await?;
         }
         Ok(())
+    }
+
+    /// Whether it is our own preliminary result, which carries the series as its filler order number (OBR-3), made final:
+    /// then a person has seen it.
+    async fn finalized(&self, report: &RadiologyReport) -> Result<bool, DbError> {
+        for number in &report.accession_numbers {
+            let name = AlertName::Series(number.expose().clone());
+            if self.db.call(alerts::find(name.clone())).await?.is_empty() {
+                continue;
+            }
+            if [ResultStatus::Final, ResultStatus::Corrected].contains(&report.status) {
+                let at_unix_ms = self.clock.unix_ms();
+                let by = Acknowledgement { by: signer(report), via: Channel::Hl7, at_unix_ms };
+                self.db.call(alerts::acknowledge(name, by)).await?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// The sentences that count. What was taken back says nothing.
@@ -136,9 +157,7 @@ impl Reviewer {
         study: String,
         at_unix_ms: i64,
     ) -> Result<(), DbError> {
-        let mut names = report.signed_by.iter().map(|it| it.name.expose());
-        let by = names.find(|name| !name.is_empty());
-        let by = by.map_or("the radiologist's report".to_owned(), Clone::clone);
+        let by = signer(report);
         for alert in self.db.call(alerts::find(AlertName::Study(study))).await? {
             let mut sides = alert.report.flagged_sides().into_iter();
             if sides.any(|side| discrepancy::covers(mention, side)) {
@@ -148,6 +167,13 @@ impl Reviewer {
         }
         Ok(())
     }
+}
+
+/// Who answers for a report.
+fn signer(report: &RadiologyReport) -> String {
+    let mut names = report.signed_by.iter().map(|it| it.name.expose());
+    let named = names.find(|name| !name.is_empty());
+    named.map_or("the radiologist's report".to_owned(), Clone::clone)
 }
 
 /// One reminder for each list that a signed report puts the study on, unless a person has judged the answer already.
