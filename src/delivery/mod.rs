@@ -80,10 +80,13 @@ impl Dispose for SendError {
     fn disposition(&self) -> Disposition {
         match self {
             Self::Refused(_) | Self::Payload(_) => Disposition::Reject,
-            Self::Association(error) => error.disposition(),
-            Self::NotNow { .. } | Self::NoAnswer(_) | Self::Spawn(_) | Self::Panicked => {
-                Disposition::Retry
-            }
+            // An association that is rejected is a setting of one side or the other: a person mends it, and then all must
+            // go.
+            Self::Association(_)
+            | Self::NotNow { .. }
+            | Self::NoAnswer(_)
+            | Self::Spawn(_)
+            | Self::Panicked => Disposition::Retry,
         }
     }
 }
@@ -125,6 +128,7 @@ pub struct Outbox {
     clock: Arc<dyn Clock>,
     channels: Vec<Channel>,
     timeout: Duration,
+    rest: Duration,
     wakes: watch::Sender<()>,
     n_attempts: watch::Sender<u64>,
 }
@@ -135,13 +139,20 @@ impl Outbox {
     pub fn new(db: Db, clock: Arc<dyn Clock>, channels: Vec<Channel>) -> Self {
         let (wakes, _) = watch::channel(());
         let (n_attempts, _) = watch::channel(0);
-        Self { db, clock, channels, timeout: DELIVERY_TIMEOUT, wakes, n_attempts }
+        let (timeout, rest) = (DELIVERY_TIMEOUT, RETRY_WAIT_MIN);
+        Self { db, clock, channels, timeout, rest, wakes, n_attempts }
     }
 
     /// Gives each attempt so long, instead of [`DELIVERY_TIMEOUT`].
     #[must_use]
     pub fn with_timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
+    }
+
+    /// Rests so long after an attempt that came to nothing, instead of [`RETRY_WAIT_MIN`].
+    #[must_use]
+    pub fn with_rest(self, rest: Duration) -> Self {
+        Self { rest, ..self }
     }
 
     /// For whoever commits results.
@@ -173,6 +184,7 @@ impl Outbox {
                 n,
                 wakes: outbox.wakes.subscribe(),
                 stopped: stopped.clone(),
+                down: None,
             };
             tasks.spawn(queue.run());
         }
@@ -203,6 +215,22 @@ impl Outbox {
     }
 }
 
+impl Down {
+    fn after(before: Option<Self>, key: &str, now_unix_ms: i64) -> Self {
+        let n_attempts = before.map_or(0, |down| down.n_attempts).saturating_add(1);
+        let wait = retry::wait(n_attempts, key, None);
+        let wait_ms = i64::try_from(wait.as_millis()).expect("at most `RETRY_WAIT_MAX`");
+        Self { n_attempts, until_unix_ms: now_unix_ms.saturating_add(wait_ms) }
+    }
+
+    /// How long it is still left alone; not where the clock was set back.
+    fn wait(self, now_unix_ms: i64) -> Option<Duration> {
+        let ms = u64::try_from(self.until_unix_ms.saturating_sub(now_unix_ms)).ok()?;
+        Some(Duration::from_millis(ms))
+            .filter(|wait| (1..=RETRY_WAIT_MAX.as_millis()).contains(&wait.as_millis()))
+    }
+}
+
 fn flatten(ended: Result<Result<(), DbError>, tokio::task::JoinError>) -> Result<(), DbError> {
     ended.unwrap_or(Err(DbError::Gone { doing: "deliver: a delivery task panicked" }))
 }
@@ -213,6 +241,15 @@ struct Queue {
     n: usize,
     wakes: watch::Receiver<()>,
     stopped: watch::Receiver<bool>,
+    /// Since the destination does not answer at all.
+    down: Option<Down>,
+}
+
+/// A destination that does not answer: it is asked again for one row, not for each that waits.
+#[derive(Debug, Clone, Copy)]
+struct Down {
+    n_attempts: u32,
+    until_unix_ms: i64,
 }
 
 impl Queue {
@@ -225,26 +262,33 @@ impl Queue {
             // Seen before the look, so that a row added after it is another change.
             self.wakes.mark_unchanged();
             let now_unix_ms = self.outbox.clock.unix_ms();
+            if let Some(wait) = self.down.and_then(|down| down.wait(now_unix_ms))
+                && !self.pause(wait).await
+            {
+                continue;
+            }
             let look = deliveries::next(self.channel().name.clone(), now_unix_ms);
             match self.outbox.db.call(look).await {
                 Ok(Next::Due(delivery)) => self.deliver(delivery).await?,
                 Ok(Next::At(at_unix_ms)) => {
                     let ms = u64::try_from(at_unix_ms - now_unix_ms).unwrap_or(0);
-                    self.pause(Duration::from_millis(ms)).await;
+                    let _ = self.pause(Duration::from_millis(ms)).await;
                 }
-                Ok(Next::Nothing) => self.pause(RETRY_WAIT_MAX).await,
+                Ok(Next::Nothing) => {
+                    let _ = self.pause(RETRY_WAIT_MAX).await;
+                }
                 Err(error) => self.survive(error).await?,
             }
         }
         Ok(())
     }
 
-    /// Waits for the time, a wake-up or the end, whichever is first.
-    async fn pause(&mut self, time: Duration) {
+    /// Waits for the time, a wake-up or the end, whichever is first; says whether it was a wake-up.
+    async fn pause(&mut self, time: Duration) -> bool {
         tokio::select! {
-            () = tokio::time::sleep(time.min(RETRY_WAIT_MAX)) => {}
-            _ = self.wakes.changed() => {}
-            _ = self.stopped.wait_for(|stopped| *stopped) => {}
+            () = tokio::time::sleep(time.min(RETRY_WAIT_MAX)) => false,
+            _ = self.wakes.changed() => true,
+            _ = self.stopped.wait_for(|stopped| *stopped) => false,
         }
     }
 
@@ -261,7 +305,7 @@ impl Queue {
     /// The shortest wait, or the end.
     async fn rest(&mut self) {
         tokio::select! {
-            () = tokio::time::sleep(RETRY_WAIT_MIN) => {}
+            () = tokio::time::sleep(self.outbox.rest) => {}
             _ = self.stopped.wait_for(|stopped| *stopped) => {}
         }
     }
@@ -272,6 +316,12 @@ impl Queue {
         let key = delivery.idempotency_key.clone();
         let sent = self.attempt(delivery).await;
         let at_unix_ms = self.outbox.clock.unix_ms();
+        self.down = match &sent {
+            Err(SendError::NoAnswer(_) | SendError::Association(_)) => {
+                Some(Down::after(self.down, &key, at_unix_ms))
+            }
+            _ => None,
+        };
         let name = &self.channel().name;
         let attempted = match sent {
             Ok(receipt) => {

@@ -5,11 +5,13 @@ mod commitment;
 mod complete;
 mod compressed;
 mod contract;
+
 mod hl7;
 mod kill;
 mod orders;
 mod orthanc;
 mod pacs;
+mod receipts;
 mod reports;
 mod screen;
 mod stow;

@@ -76,7 +76,7 @@ fn a_pacs_that_was_away_gets_every_object_as_it_is() {
 }
 
 #[test]
-fn a_pacs_that_takes_nobody_is_given_up() {
+fn a_pacs_that_takes_nobody_is_asked_again() {
     if !has_dcmtk("storescp") {
         return;
     }
@@ -87,7 +87,7 @@ fn a_pacs_that_takes_nobody_is_given_up() {
     let mut daemon = site.start();
     store(&phantoms.small, daemon.address());
     let line = daemon.wait_for_log("destination=archive");
-    assert!(line.contains("given up") && line.contains("rejected the association"), "{line}");
+    assert!(line.contains("not delivered") && line.contains("rejected the association"), "{line}");
     assert!(daemon.terminate().success());
-    assert_eq!(receipt(&site, &phantoms.small).0, "dead");
+    assert_eq!(receipt(&site, &phantoms.small).0, "waiting", "a person mends a setting");
 }

@@ -157,6 +157,11 @@ impl Site {
         Daemon { site: self, process: Process(child), log_start }
     }
 
+    /// What the database holds, beside a running daemon.
+    pub(super) fn summary(&self) -> parotidd::db::summary::Summary {
+        parotidd::db::summary::read(&self.data_dir().join("parotidd.db")).unwrap()
+    }
+
     /// Starts a daemon and waits until it listens.
     pub(super) fn start(&self) -> Daemon<'_> {
         let mut daemon = self.spawn();
