@@ -1,5 +1,5 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
-.PHONY: demo run test test-slow bench bench-instructions bench-inference bench-receive bench-last-slice
+.PHONY: demo run test test-slow test-kill bench bench-instructions bench-inference bench-receive bench-last-slice
 .PHONY: cross-test cross-count miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
@@ -21,6 +21,9 @@ test: prerequisites peers ## every test that CI runs
 
 test-slow: prerequisites ## gland centres on all real CTs kept out of training (needs ../shared/data)
 	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- real_ct --nocapture
+
+test-kill: prerequisites peers ## a hundred kills between a result and its receipts
+	RUN_SLOW_TESTS=1 $(CARGO) test --locked --test it -- daemon::receipts --nocapture
 
 bench: prerequisites ## layers, networks and images on one thread, peak NAME FRACTION; ONLY=conv for some; then bench-receive
 	$(CARGO) bench --locked --bench throughput -- $(ONLY)

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use parotidd::clock::{Clock, ManualClock};
-use parotidd::db::deliveries::DeliveryRecord;
-use parotidd::db::{self, Db, alerts, deliveries};
+use parotidd::db::deliveries::{DeliveryCounts, DeliveryRecord};
+use parotidd::db::{self, Db, DbError, alerts, deliveries};
 use parotidd::delivery::policy::AlertSettings;
 use parotidd::delivery::routing::Rules;
-use parotidd::delivery::{Destination, Means, Outbox, channels};
+use parotidd::delivery::{Destination, Means, Outbox, Waker, channels};
 use tokio::net::TcpSocket;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::made_results::answer;
 
@@ -203,115 +205,132 @@ fn resident_mib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
+/// Settings of the five destinations.
+fn destinations(gone: SocketAddr, http: u16, engines: [u16; 2], pacs: u16) -> Vec<Destination> {
+    let [engine, second] = engines;
+    let text = format!(
+        "[[d]]\nname='gone'\nkind='webhook'\nurl='http://{gone}/'\n\
+         [[d]]\nname='failing'\nkind='webhook'\nurl='http://127.0.0.1:{http}/'\n\
+         [[d]]\nname='engine'\nkind='hl7'\naddress='127.0.0.1:{engine}'\n\
+         [[d]]\nname='archive'\nkind='pacs'\naddress='127.0.0.1:{pacs}'\nae_title='PACS'\n\
+         [[d]]\nname='second'\nkind='hl7'\naddress='127.0.0.1:{second}'\n"
+    );
+    let mut table: BTreeMap<String, Vec<Destination>> = toml::from_str(&text).unwrap();
+    table.remove("d").unwrap()
+}
+
+/// Keeps everything; for most of the day the line is cut amid its answers.
+fn cut(hour: i64, n: u32, message: &str) -> (bool, Option<String>) {
+    let id = message.split('|').nth(9).unwrap_or_default();
+    let ack = format!("\u{b}MSH|^~\\&|E|E|P|P|20260101||ACK|{n}|P|2.5.1\rMSA|AA|{id}\r\u{1c}\r");
+    (true, Some(if hour < 20 { ack[..ack.len() / 2].to_owned() } else { ack }))
+}
+
+/// The appliance and its peers.
+struct World {
+    folder: tempfile::TempDir,
+    hour: Hour,
+    clock: Arc<ManualClock>,
+    inboxes: [Inbox; 4],
+    gone: Option<TcpSocket>,
+    pacs: Pacs,
+    db: Db,
+    rules: Arc<Rules>,
+    waker: Waker,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<Result<(), DbError>>,
+}
+
+impl World {
+    fn make() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (hour, clock) = (Hour::default(), Arc::new(ManualClock::default()));
+        let inboxes: [Inbox; 4] = Default::default();
+        let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.each_ref().map(|it| it.local_addr().unwrap().port());
+        let [failing_at, engine_at, second_at, spare] = listeners;
+        drop(spare);
+        let gone = TcpSocket::new_v4().unwrap();
+        gone.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let pacs = Pacs { port: ports[3], folder: tempfile::tempdir().unwrap(), running: None };
+        let destinations =
+            destinations(gone.local_addr().unwrap(), ports[0], [ports[1], ports[2]], ports[3]);
+        serve(failing_at, hour.clone(), inboxes[1].clone(), failing);
+        serve(engine_at, hour.clone(), inboxes[2].clone(), engine);
+        serve(second_at, hour.clone(), inboxes[3].clone(), cut);
+        let db = db::open(&folder.path().join("parotidd.db")).unwrap().db;
+        let calling_ae = &"PAROTIDD".parse().unwrap();
+        let means = Means { calling_ae, results: folder.path().to_owned(), tls: None };
+        let ways = channels(&destinations, &means).unwrap();
+        let policy = AlertSettings::default().policy(None).unwrap();
+        let rules = Arc::new(Rules { destinations: destinations.into(), policy });
+        let outbox_clock: Arc<dyn Clock> = clock.clone();
+        let outbox = Outbox::new(db.clone(), outbox_clock, ways)
+            .with_timeout(Duration::from_secs(2))
+            .with_rest(Duration::from_millis(1));
+        let waker = outbox.waker();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(async move { outbox.run(async { drop(stopped.await) }).await });
+        let gone = Some(gone);
+        Self { folder, hour, clock, inboxes, gone, pacs, db, rules, waker, stop, running }
+    }
+
+    /// Five minutes.
+    async fn step(&mut self, step: u32) -> DeliveryCounts {
+        let now = i64::from(step / 12);
+        self.hour.0.store(now, Ordering::SeqCst);
+        self.pacs.follow(now);
+        if now >= 18
+            && let Some(socket) = self.gone.take()
+        {
+            let listener = socket.listen(64).unwrap().into_std().unwrap();
+            listener.set_nonblocking(false).unwrap();
+            serve(listener, self.hour.clone(), self.inboxes[0].clone(), healthy);
+        }
+        if step < N_RESULTS {
+            let (unix_ms, folder) = (self.clock.unix_ms(), self.folder.path());
+            let made = answer(&self.db, unix_ms, &self.rules, folder, step).await;
+            assert_eq!(made, 5);
+        }
+        self.clock.advance(STEP);
+        self.waker.wake();
+        // The day is over, and peers need their time.
+        let pause = if step < STEPS_A_DAY { 30 } else { 200 };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.db.call(deliveries::counts()).await.unwrap()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_offline_loses_nothing_and_doubles_nothing() {
     if Command::new("storescp").arg("--version").output().is_err() {
         eprintln!("skipped: DCMTK's storescp is not installed");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (hour, clock) = (Hour::default(), Arc::new(ManualClock::default()));
-    let inboxes: [Inbox; 4] = Default::default();
-    let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
-    let (failing_at, engine_at, second_at) = (listen(), listen(), listen());
-    let gone = TcpSocket::new_v4().unwrap();
-    gone.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let spare = listen();
-    let mut pacs = Pacs {
-        port: spare.local_addr().unwrap().port(),
-        folder: tempfile::tempdir().unwrap(),
-        running: None,
-    };
-    drop(spare);
-    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
-    let text = format!(
-        "[[d]]\nname='gone'\nkind='webhook'\nurl='http://{}/'\n\
-         [[d]]\nname='failing'\nkind='webhook'\nurl='http://127.0.0.1:{}/'\n\
-         [[d]]\nname='engine'\nkind='hl7'\naddress='127.0.0.1:{}'\n\
-         [[d]]\nname='archive'\nkind='pacs'\naddress='127.0.0.1:{}'\nae_title='PACS'\n\
-         [[d]]\nname='second'\nkind='hl7'\naddress='127.0.0.1:{}'\n",
-        gone.local_addr().unwrap(),
-        port(&failing_at),
-        port(&engine_at),
-        pacs.port,
-        port(&second_at),
-    );
-    let mut table: BTreeMap<String, Vec<Destination>> = toml::from_str(&text).unwrap();
-    let destinations = table.remove("d").unwrap();
-    serve(failing_at, hour.clone(), inboxes[1].clone(), failing);
-    serve(engine_at, hour.clone(), inboxes[2].clone(), engine);
-    // Its connections are cut in the middle of each message for most of the day.
-    serve(second_at, hour.clone(), inboxes[3].clone(), |hour, n, message| {
-        let id = message.split('|').nth(9).unwrap_or_default();
-        let ack =
-            format!("\u{b}MSH|^~\\&|E|E|P|P|20260101||ACK|{n}|P|2.5.1\rMSA|AA|{id}\r\u{1c}\r");
-        let cut = ack[..ack.len() / 2].to_owned();
-        (true, Some(if hour < 20 { cut } else { ack }))
-    });
-
-    let opened = db::open(&folder.path().join("parotidd.db")).unwrap();
-    let db = opened.db;
-    let means = Means {
-        calling_ae: &"PAROTIDD".parse().unwrap(),
-        results: folder.path().to_owned(),
-        tls: None,
-    };
-    let ways = channels(&destinations, &means).unwrap();
-    let policy = AlertSettings::default().policy(None).unwrap();
-    let rules = Arc::new(Rules { destinations: destinations.into(), policy });
-    let outbox_clock: Arc<dyn Clock> = clock.clone();
-    let outbox = Outbox::new(db.clone(), outbox_clock, ways)
-        .with_timeout(Duration::from_secs(2))
-        .with_rest(Duration::from_millis(1));
-    let (waker, mut gone) = (outbox.waker(), Some(gone));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = tokio::spawn(async move { outbox.run(async { drop(stopped.await) }).await });
-
-    let mut n = 0;
-    for step in 0..STEPS_A_DAY + 300 {
-        let now = i64::from(step / 12);
-        hour.0.store(now, Ordering::SeqCst);
-        pacs.follow(now);
-        if now >= 18
-            && let Some(socket) = gone.take()
-        {
-            let listener = socket.listen(64).unwrap().into_std().unwrap();
-            listener.set_nonblocking(false).unwrap();
-            serve(listener, hour.clone(), inboxes[0].clone(), healthy);
-        }
-        if n < N_RESULTS {
-            let n_deliveries = answer(&db, clock.unix_ms(), &rules, folder.path(), n).await;
-            assert_eq!(n_deliveries, 5);
-            n += 1;
-        }
+    let mut world = World::make();
+    for step in 0..2 * STEPS_A_DAY {
+        let counts = world.step(step).await;
         if step % 48 == 0 {
-            let counts = db.call(deliveries::counts()).await.unwrap();
-            eprintln!("hour {now}: {counts:?}, {} MiB", resident_mib());
+            eprintln!("hour {}: {counts:?}, {} MiB", step / 12, resident_mib());
         }
-        clock.advance(STEP);
-        waker.wake();
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        let counts = db.call(deliveries::counts()).await.unwrap();
         if step > STEPS_A_DAY && counts.n_waiting == 0 {
             break;
         }
     }
 
-    let all = rows(&db).await;
+    let all = rows(&world.db).await;
     assert_eq!(all.len(), 5 * 200);
     let (sent, other): (Vec<_>, Vec<_>) = all.iter().partition(|row| row.state == "sent");
     assert!(sent.iter().all(|row| row.receipt.as_ref().is_some_and(|it| !it.is_empty())));
     let other: Vec<_> =
         other.iter().map(|row| (row.destination.as_str(), row.state.as_str())).collect();
     assert_eq!(other, [("engine", "dead")], "the one that was refused for good");
-    let distinct = inboxes.each_ref().map(Inbox::n_distinct);
-    assert_eq!(distinct, [200, 200, 199, 200]);
-    let n_stored = fs::read_dir(pacs.folder.path()).unwrap().count();
-    assert_eq!(n_stored, 200);
-    assert_eq!(db.call(alerts::n_open()).await.unwrap().0, 200);
-    let times: Vec<_> = inboxes.iter().map(Inbox::n_all).collect();
+    assert_eq!(world.inboxes.each_ref().map(Inbox::n_distinct), [200, 200, 199, 200]);
+    assert_eq!(fs::read_dir(world.pacs.folder.path()).unwrap().count(), 200);
+    assert_eq!(world.db.call(alerts::n_open()).await.unwrap().0, 200);
+    let times: Vec<_> = world.inboxes.iter().map(Inbox::n_all).collect();
     let n_attempts: u32 = all.iter().map(|row| row.attempts).sum();
     eprintln!("received {times:?} times, {n_attempts} attempts, {} MiB", resident_mib());
-    stop.send(()).unwrap();
-    running.await.unwrap().unwrap();
+    world.stop.send(()).unwrap();
+    world.running.await.unwrap().unwrap();
 }

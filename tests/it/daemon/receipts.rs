@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -48,11 +49,22 @@ fn receiver(inbox: Inbox) -> SocketAddr {
 }
 
 /// DCMTK's server on a port.
-fn archive(folder: &std::path::Path, port: u16) -> Process {
+fn archive(folder: &Path, port: u16) -> Process {
     let mut command = Command::new("storescp");
     command.args(["+B", "-aet", "PACS", "-od"]).arg(folder).arg(port.to_string());
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Process::new(command.spawn().unwrap())
+}
+
+/// Every object arrived, as it was sent.
+fn check_objects(sent: &Path, received: &Path, total: u32) {
+    let objects = fs::read_dir(received).unwrap().map(|it| data_set(&it.unwrap().path()));
+    let objects: Vec<_> = objects.collect();
+    assert_eq!(objects.len(), total as usize);
+    for n in 0..total {
+        let sent = data_set(&sent.join(format!("{n}.dcm")));
+        assert!(objects.contains(&sent), "object {n} as it was sent");
+    }
 }
 
 #[test]
@@ -102,13 +114,7 @@ fn killed_between_commit_and_receipt_each_result_arrives_once_as_new() {
     for inbox in &inboxes {
         assert_eq!(inbox.n_distinct(), total as usize);
     }
-    let objects = fs::read_dir(received.path()).unwrap().map(|it| data_set(&it.unwrap().path()));
-    let objects: Vec<_> = objects.collect();
-    assert_eq!(objects.len(), total as usize);
-    for n in 0..total {
-        let sent = data_set(&config.results().join(format!("{n}.dcm")));
-        assert!(objects.contains(&sent), "object {n} as it was sent");
-    }
+    check_objects(&config.results(), received.path(), total);
     let again: Vec<_> = inboxes.iter().map(|it| it.n_all() - total).collect();
     let n_amid = n_left.iter().filter(|n| **n > 0).count();
     eprintln!("{n_kills} kills, {n_amid} amid deliveries; {total} results, sent again: {again:?}");
