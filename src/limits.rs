@@ -87,6 +87,8 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a destination's answer that are kept as the receipt.
 pub const RECEIPT_BYTES_MAX: usize = 4096;
+/// Bytes of a file with a password, a token or signing secrets.
+pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// Time the daemon takes to finish what it is doing after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(20);

@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "clock",
     "error",
     "reason",
+    "secret_file",
     "status",
     "status_writer",
     // 1
