@@ -7,6 +7,7 @@
     reason = "tests use small numbers"
 )]
 
+mod appliance;
 mod certificates;
 mod cli;
 mod cohort;
