@@ -89,6 +89,8 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 pub const RECEIPT_BYTES_MAX: usize = 4096;
 /// Bytes of a file with a password, a token or signing secrets.
 pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// Secrets that a webhook is signed with at once: the old one and the new one, and twice that.
+pub const SIGNING_SECRETS_MAX: usize = 4;
 
 /// Time the daemon takes to finish what it is doing after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(20);

@@ -10,6 +10,7 @@
 //! wait for each other; one destination has one delivery in flight.
 
 mod alert;
+mod authorities;
 pub mod case;
 pub mod destination;
 mod hl7;
@@ -21,7 +22,9 @@ pub mod policy;
 pub mod reminder;
 pub mod retry;
 pub mod routing;
+mod secrets;
 mod senders;
+mod signature;
 mod webhook;
 
 use std::error::Error;

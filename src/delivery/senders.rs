@@ -44,7 +44,7 @@ pub fn channels(
 fn channel(destination: &Destination, means: &Means<'_>) -> Result<Channel, DestinationError> {
     let name = destination.name.clone();
     let sender: Arc<dyn Sender> = match &destination.kind {
-        Kind::Webhook(settings) => Arc::new(Webhook::new(settings)),
+        Kind::Webhook(settings) => Arc::new(Webhook::open(&name, settings)?),
         Kind::Hl7(settings) => Arc::new(Hl7::new(settings)),
         Kind::Pacs(settings) => {
             let tls = means.tls.filter(|_| settings.tls);

@@ -13,6 +13,7 @@ mod cli;
 mod cohort;
 mod conformance;
 mod daemon;
+mod deliveries;
 mod display;
 mod evaluate;
 mod hl7;
