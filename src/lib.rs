@@ -1,8 +1,8 @@
 //! parotidd screens head and neck CT for parotid tumours beside the scanner.
 //!
 //! Not a medical device; not for diagnostic use. `ARCHITECTURE.md` is the map; in short, from the
-//! ground up: `units limits phi clock error reason status`, `report_text` (radiologists' reports), `hl7`
-//! (messages of other systems), `imaging` (volumes), `inference` (the two
+//! ground up: `units limits phi clock error reason secret_file status`, `report_text` (radiologists' reports),
+//! `hl7` (messages of other systems), `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
@@ -41,6 +41,7 @@ pub mod reason;
 pub mod report_text;
 pub mod review;
 pub mod screening;
+pub mod secret_file;
 pub mod status;
 pub mod status_writer;
 pub mod system;

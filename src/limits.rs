@@ -87,6 +87,18 @@ pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a destination's answer that are kept as the receipt.
 pub const RECEIPT_BYTES_MAX: usize = 4096;
+/// Bytes of a file with a password, a token or signing secrets.
+pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
+/// Secrets that a webhook is signed with at once: the old one and the new one, and twice that.
+pub const SIGNING_SECRETS_MAX: usize = 4;
+/// Largest answer to a FHIR transaction that is read: some dozen entries with what became of each.
+pub const FHIR_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Issues of a FHIR server's refusal that are kept.
+pub const FHIR_ISSUES_MAX: usize = 8;
+/// Most recipients of one e-mail.
+pub const MAIL_RECIPIENTS_MAX: usize = 32;
+/// Bytes of a mail server's reply that are kept.
+pub const MAIL_REPLY_BYTES_MAX: usize = 512;
 
 /// Time the daemon takes to finish what it is doing after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(20);

@@ -10,8 +10,12 @@
 //! wait for each other; one destination has one delivery in flight.
 
 mod alert;
+mod authorities;
 pub mod case;
 pub mod destination;
+mod digest;
+pub mod email;
+pub mod fhir;
 mod hl7;
 mod http;
 pub mod links;
@@ -21,8 +25,11 @@ pub mod policy;
 pub mod reminder;
 pub mod retry;
 pub mod routing;
+mod secrets;
 mod senders;
+mod signature;
 mod webhook;
+mod words;
 
 use std::error::Error;
 use std::future::Future;

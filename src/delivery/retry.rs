@@ -20,6 +20,8 @@ use crate::limits::{RETRY_WAIT_MAX, RETRY_WAIT_MIN};
 pub fn judge_status(status: u16) -> Result<(), Disposition> {
     match status {
         200..=299 => Ok(()),
+        // Wrong or missing credentials are mended by a person, and then everything must go.
+        401 | 403 | 407 => Err(Disposition::Retry),
         // Request time-out, too early, too many requests; the server's own trouble.
         408 | 425 | 429 | 500..=599 => Err(Disposition::Retry),
         _ => Err(Disposition::Reject),
@@ -75,7 +77,8 @@ mod tests {
         };
         check(&[200, 201, 202, 204, 299], Ok(()));
         check(&[408, 425, 429, 500, 502, 503, 504, 599], Err(Disposition::Retry));
-        check(&[400, 401, 403, 404, 410, 413, 422], Err(Disposition::Reject));
+        check(&[401, 403, 407], Err(Disposition::Retry));
+        check(&[400, 404, 410, 413, 422], Err(Disposition::Reject));
         check(&[301, 302, 307, 308, 304, 101, 600], Err(Disposition::Reject));
     }
 

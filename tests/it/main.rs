@@ -7,11 +7,13 @@
     reason = "tests use small numbers"
 )]
 
+mod appliance;
 mod certificates;
 mod cli;
 mod cohort;
 mod conformance;
 mod daemon;
+mod deliveries;
 mod display;
 mod evaluate;
 mod hl7;

@@ -6,21 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use parotidd::clock::{Clock, ManualClock};
-use parotidd::db::deliveries::{self, DeliveryRecord, Next};
+use parotidd::clock::Clock;
+use parotidd::db::deliveries::{self, Next};
 use parotidd::db::jobs::{self, Enqueued, JobState};
-use parotidd::db::results::{self, Committed, JobEnd};
-use parotidd::db::{self, Db, instances};
-use parotidd::delivery::policy::AlertSettings;
-use parotidd::delivery::routing::{self, About, Rules};
-use parotidd::delivery::{Destination, Means, Outbox, Waker, channels};
-use parotidd::dicom::received::ReceivedInstance;
-use parotidd::dicom::series_hints::SeriesHints;
-use parotidd::intake::completeness::CompleteBy;
+use parotidd::db::{self, instances, results};
 use parotidd::limits::RETRY_WAIT_MAX;
-use parotidd::screening::report::ScreeningReport;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+
+use crate::appliance::{Appliance, all_are, destination, folder_with_db, instance, rules};
 
 /// How the server takes one request.
 #[derive(Debug, Clone, Copy)]
@@ -109,152 +101,6 @@ fn read_request(stream: &TcpStream) -> Request {
     reader.read_exact(&mut body).unwrap();
     request.body = String::from_utf8(body).unwrap();
     request
-}
-
-fn destination(name: &str, url: &str) -> Destination {
-    toml::from_str(&format!("name = '{name}'\nkind = 'webhook'\nurl = '{url}'")).unwrap()
-}
-
-/// The appliance without scanner and networks: a database, an outbox, a clock.
-struct Appliance {
-    db: Db,
-    clock: Arc<ManualClock>,
-    rules: Arc<Rules>,
-    waker: Waker,
-    stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<()>,
-}
-
-impl Appliance {
-    fn start(path: &Path, destinations: Vec<Destination>) -> Self {
-        let opened = db::open(path).unwrap();
-        assert_eq!(opened.set_aside, None);
-        let clock = Arc::new(ManualClock::default());
-        let rules = rules(&destinations);
-        let (db, outbox_clock) = (opened.db, Arc::clone(&clock));
-        let means = Means {
-            calling_ae: &"PAROTIDD".parse().unwrap(),
-            results: "/nowhere".into(),
-            tls: None,
-        };
-        let channels = channels(&destinations, &means).unwrap();
-        let outbox = Outbox::new(db.clone(), outbox_clock, channels)
-            .with_timeout(Duration::from_millis(300));
-        let waker = outbox.waker();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(async move {
-            outbox.run(async { drop(stopped.await) }).await.unwrap();
-        });
-        Self { db, clock, rules, waker, stop: Some(stop), running }
-    }
-
-    /// Records an instance of the series and takes the series for stable.
-    async fn receive(&self, n: u32) -> Enqueued {
-        self.db.call(instances::record(instance(n))).await.unwrap();
-        let job = jobs::enqueue(
-            "1.2.1".parse().unwrap(),
-            "m".into(),
-            CompleteBy::Quiet,
-            self.clock.unix_ms(),
-        );
-        self.db.call(job).await.unwrap()
-    }
-
-    /// Takes the waiting job to its answer, as the worker would.
-    async fn answer(&self, decision: &str) -> Committed {
-        let job = self.db.call(jobs::claim()).await.unwrap().unwrap();
-        let now = self.clock.unix_ms();
-        let route = routing::router(Arc::clone(&self.rules), About::default());
-        let moment = self.rules.policy.moment(now);
-        let commit = results::commit(job.id, JobEnd::Done, report(decision), moment, route);
-        let committed = self.db.call(commit).await.unwrap();
-        self.waker.wake();
-        committed
-    }
-
-    async fn screen(&self, n: u32, decision: &str) {
-        assert!(matches!(self.receive(n).await, Enqueued::New(_)));
-        assert!(matches!(self.answer(decision).await, Committed::Stored { .. }));
-    }
-
-    async fn rows(&self) -> Vec<DeliveryRecord> {
-        self.db.call(deliveries::of_series("1.2.1".parse().unwrap())).await.unwrap()
-    }
-
-    /// Waits until the rows are as told; time passes for the back-off whenever they are not yet.
-    async fn until(&self, what: impl Fn(&[DeliveryRecord]) -> bool) -> Vec<DeliveryRecord> {
-        for _ in 0..400 {
-            let rows = self.rows().await;
-            if what(&rows) {
-                return rows;
-            }
-            self.clock.advance(RETRY_WAIT_MAX);
-            self.waker.wake();
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("in vain: {:?}", self.rows().await);
-    }
-
-    async fn stop(mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
-        self.running.await.unwrap();
-    }
-}
-
-fn rules(destinations: &[Destination]) -> Arc<Rules> {
-    let policy = AlertSettings::default().policy(None).unwrap();
-    Arc::new(Rules { destinations: destinations.into(), policy })
-}
-
-fn instance(n: u32) -> ReceivedInstance {
-    ReceivedInstance {
-        sop_instance: format!("1.2.1.{n}").parse().unwrap(),
-        sop_class: "1.2.840.10008.5.1.4.1.1.2".parse().unwrap(),
-        series: "1.2.1".parse().unwrap(),
-        study: "1.2".parse().unwrap(),
-        transfer_syntax: "1.2.840.10008.1.2.1".parse().unwrap(),
-        calling_ae: "CT1".parse().unwrap(),
-        path: format!("spool/{n}.dcm").into(),
-        bytes: 526_000,
-        received_unix_ms: i64::from(n),
-        hints: SeriesHints::default(),
-    }
-}
-
-fn report(decision: &str) -> ScreeningReport {
-    let model = serde_json::json!({ "name": "m", "version": "1", "sha256": "0" });
-    let gland = |side: &str, decision: &str| {
-        serde_json::json!({
-            "side": side, "state": "assessed", "reason": null, "center_mm": [0.0, 0.0, 0.0],
-            "heatmap_peak": 0.9, "decision": decision, "score": 0.5,
-        })
-    };
-    serde_json::from_value(serde_json::json!({
-        "schema": "parotidd.report/1", "software_version": "0.1.0",
-        "notice": "not for diagnostic use", "study_instance_uid": "1.2",
-        "series_instance_uid": "1.2.1", "accession_number": "",
-        "models": {
-            "localizer": model, "segmenter": model,
-            "decision": { "version": "1", "rule": "size", "gamma": 5.0, "tumor_voxels_min": 500 },
-        },
-        "decision": decision, "reason": null, "score": 0.5,
-        "glands": [gland("right", "not_flagged"), gland("left", decision)], "candidates": [],
-        "timing_ms": {
-            "load": 0, "resample": 0, "localize": 0, "segment": 0, "decide": 0, "total": 0
-        },
-    }))
-    .unwrap()
-}
-
-fn all_are(state: &str) -> impl Fn(&[DeliveryRecord]) -> bool {
-    let state = state.to_owned();
-    move |rows| !rows.is_empty() && rows.iter().all(|row| row.state == state)
-}
-
-fn folder_with_db() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("parotidd.db");
-    (folder, path)
 }
 
 #[tokio::test]
@@ -433,9 +279,9 @@ async fn nothing_committed_is_lost_with_the_power() {
 async fn a_crash_between_answer_and_receipt_sends_the_same_alert_again() {
     let (folder, path) = folder_with_db();
     let ward = Ward::open(&[OK]);
-    let nobody = Appliance::start(&path, Vec::new());
+    let mut nobody = Appliance::start(&path, Vec::new());
     let destinations = vec![destination("ward", &ward.url)];
-    let nobody = Appliance { rules: rules(&destinations), ..nobody };
+    nobody.rules = rules(&destinations);
     nobody.screen(1, "flagged").await;
     for n in 1..=2 {
         let copy = folder.path().join(format!("crash-{n}.db"));

@@ -1,9 +1,6 @@
 //! The worklist SCU with DCMTK's server, and with one on pynetdicom that does what it should not.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use dicom_dictionary_std::uids;
@@ -16,9 +13,10 @@ use parotidd::dicom::worklist::{SOP_CLASS, ScheduledProcedureStep, WorklistQuery
 use parotidd::error::{Dispose, Disposition};
 use parotidd::limits;
 use parotidd::worklist::{QueryError, WorklistSettings, ask};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::peers::Server;
 use crate::ris::{Entry, Ris};
 
 /// 2026-01-01.
@@ -29,45 +27,9 @@ fn settings(port: u16, more: &str) -> WorklistSettings {
     toml::from_str(&text).unwrap()
 }
 
-/// A server that ends with the test.
-struct Peer {
-    process: Child,
-    port: u16,
-    lines: BufReader<ChildStdout>,
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Peer {
-    /// `tests/peers/worklist_scp.py`; `None` where pynetdicom is not installed.
-    fn pynetdicom(mode: &str) -> Option<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let python = root.join("target/peers-venv/bin/python");
-        if !python.exists() {
-            eprintln!("skipped: pynetdicom is not installed (`make peers` does that)");
-            return None;
-        }
-        let mut command = Command::new(python);
-        command.arg(root.join("tests/peers/worklist_scp.py")).arg(mode);
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap());
-        let mut peer = Self { process, port: 0, lines };
-        peer.port = u16::try_from(peer.line().as_u64().unwrap()).unwrap();
-        Some(peer)
-    }
-
-    /// The next thing it says.
-    fn line(&mut self) -> Value {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).unwrap();
-        serde_json::from_str(&line).unwrap()
-    }
+/// `tests/peers/worklist_scp.py`; `None` where pynetdicom is not installed.
+fn pynetdicom(mode: &str) -> Option<Server> {
+    Server::start("pynetdicom", "worklist_scp.py", &[mode.to_owned()])
 }
 
 fn options() -> ScuOptions {
@@ -88,7 +50,7 @@ async fn query(port: u16, options: &ScuOptions) -> Result<Found, ScuError> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_character_set_is_read_as_pydicom_reads_it() {
-    let Some(mut peer) = Peer::pynetdicom("charsets") else { return };
+    let Some(peer) = pynetdicom("charsets") else { return };
     let settings = settings(peer.port, "station_ae_titles = ['CT1']");
     let round = ask(&settings, &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert!(round.incomplete.is_none(), "{:?}", round.incomplete);
@@ -107,7 +69,7 @@ async fn every_character_set_is_read_as_pydicom_reads_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_never_ends_is_cancelled() {
-    let Some(mut peer) = Peer::pynetdicom("endless") else { return };
+    let Some(peer) = pynetdicom("endless") else { return };
     let found = query(peer.port, &options()).await.unwrap();
     assert_eq!((found.identifiers.len(), found.is_complete), (limits::FIND_ANSWERS_MAX, false));
     peer.line();
@@ -122,7 +84,7 @@ async fn a_peer_that_never_ends_is_cancelled() {
 #[tokio::test(flavor = "multi_thread")]
 async fn peers_that_misbehave_are_left_with_the_right_word() {
     let check = async |mode: &str, is_expected: fn(&ScuError) -> bool, disposition| {
-        let Some(peer) = Peer::pynetdicom(mode) else { return };
+        let Some(peer) = pynetdicom(mode) else { return };
         let options = ScuOptions { timeout: Duration::from_secs(2), ..options() };
         let error = query(peer.port, &options).await.unwrap_err();
         assert!(is_expected(&error), "{mode}: {error:?}");
@@ -142,7 +104,7 @@ async fn peers_that_misbehave_are_left_with_the_right_word() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_no_entries_do_not_hide_the_others() {
-    let Some(peer) = Peer::pynetdicom("garbage") else { return };
+    let Some(peer) = pynetdicom("garbage") else { return };
     let round = ask(&settings(peer.port, ""), &"PAROTIDD".parse().unwrap(), None, NOW_MS).await;
     assert_eq!(round.entries.len(), 1);
     assert_eq!(round.entries[0].accession_number.expose(), "A1");

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{self, PemObject};
@@ -16,10 +15,7 @@ use super::verifier::Facts;
 use crate::clock::rfc3339;
 use crate::error::{Dispose, Disposition};
 use crate::limits;
-
-/// Where systemd puts credentials. It opens them to their service by an access list, which looks like a
-/// group's right to read.
-const CREDENTIALS: &str = "/run/credentials";
+use crate::secret_file::caution_of_mode;
 
 /// TLS files that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +170,7 @@ impl Identity {
         let chain =
             chain.certificates(unix_ms, cautions)?.into_iter().map(|(der, _)| der).collect();
         let key = PemFile::read("key", &settings.key)?.key()?;
-        caution_of_mode(&settings.key, cautions);
+        cautions.extend(caution_of_mode("the key", &settings.key));
         Ok(Self { chain, key })
     }
 
@@ -328,18 +324,5 @@ impl<'a> PemFile<'a> {
     ) -> TlsFilesError {
         let (setting, path) = (self.setting, self.path.to_owned());
         TlsFilesError::Certificate { setting, path, n, source }
-    }
-}
-
-fn caution_of_mode(key: &Path, cautions: &mut Vec<String>) {
-    // It was read a moment ago: without an answer there is nothing to say.
-    let Ok(metadata) = key.metadata() else { return };
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 && !key.starts_with(CREDENTIALS) {
-        cautions.push(format!(
-            "others than its owner may read or change the key `{}` (mode {mode:03o}); make it parotidd's \
-             own, mode 600",
-            key.display()
-        ));
     }
 }
