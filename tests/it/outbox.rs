@@ -136,6 +136,7 @@ impl Appliance {
             calling_ae: &"PAROTIDD".parse().unwrap(),
             results: "/nowhere".into(),
             tls: None,
+            commitments: Arc::default(),
         };
         let channels = channels(&destinations, &means).unwrap();
         let outbox = Outbox::new(db.clone(), outbox_clock, channels)
