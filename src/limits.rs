@@ -269,6 +269,16 @@ pub const REPORTS_UNHEARD_MAX: usize = 4;
 pub const REPORTS_QUEUE_MAX: usize = 16;
 /// Attempts at one of them, over some minutes; the peer asks again for what it does not hear of.
 pub const REPORT_ATTEMPTS_MAX: u32 = 6;
+/// Time that a PACS may take to report on storage commitment over the association that asked.
+pub const COMMITMENT_REPORT: Duration = Duration::from_secs(5);
+/// Shortest wait before a delivery is looked at again whose PACS has not reported on storage commitment.
+pub const COMMITMENT_AGAIN: Duration = Duration::from_secs(60);
+/// How long a report on a storage commitment that was asked for is believed.
+pub const COMMITMENT_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// Commitments that were asked for and are remembered, some 2 KiB each; the oldest are forgotten.
+pub const COMMITMENTS_MAX: usize = 1024;
+/// Messages on the association that asked which are no report on what was asked, before it is left.
+pub const COMMITMENT_OTHERS_MAX: usize = 64;
 /// Most peers whose addresses are known.
 pub const PEERS_MAX: usize = 64;
 /// Bytes of a deflated data set in which its UIDs must be.
@@ -319,6 +329,8 @@ pub const HEARTBEAT_OUTBOX: Duration = Duration::from_secs(60);
 /// Most bytes of a board file, of a device-tree property or of a DMI field.
 pub const BOARD_FACT_BYTES_MAX: u64 = 64 * 1024;
 
+const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());
+const _: () = assert!(COMMITMENT_AGAIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs());
 const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());

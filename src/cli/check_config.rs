@@ -32,7 +32,8 @@ pub fn run(args: &CheckConfigArgs) -> Result<()> {
     let tls = config.dicom.load_tls(SystemClock::new().unix_ms())?;
     config.stow.load_token()?;
     let (calling_ae, results) = (&config.dicom.ae_title, config.results());
-    let means = Means { calling_ae, results, tls: tls.as_ref() };
+    let means =
+        Means { calling_ae, results, tls: tls.as_ref(), commitments: std::sync::Arc::default() };
     channels(&config.destinations, &means).map_err(ConfigError::from)?;
     let mut text =
         toml::to_string_pretty(&config).context("could not write the settings as TOML")?;

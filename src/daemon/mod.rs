@@ -34,6 +34,7 @@ use self::opening::{lock_data_dir, open};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbThread, jobs};
+use crate::delivery::Commitments;
 use crate::dicom::store_scp::StoreScp;
 use crate::dicom::stow::Stow;
 use crate::dicom::tls::Tls;
@@ -56,6 +57,7 @@ pub struct Daemon {
     rest: JoinSet<Result<(), DaemonError>>,
     stop_rest: watch::Sender<bool>,
     worker: oneshot::Receiver<Result<(), DaemonError>>,
+    commitments: Arc<Commitments>,
     db: Db,
     db_thread: DbThread,
     /// Held until the end: two daemons on one folder would screen and send everything twice.
@@ -128,6 +130,7 @@ impl Daemon {
             rest,
             stop_rest,
             worker,
+            commitments: parts.commitments,
             db: parts.db,
             db_thread,
             _lock: lock,
@@ -166,6 +169,8 @@ impl Daemon {
         tracing::info!("stopping");
         self.stop_listeners.send_replace(true);
         while self.listeners.join_next().await.is_some() {}
+        // Nobody reports any more.
+        self.commitments.close();
         // The last listener is gone, and with it the last recorder: its rows are written, then the series
         // task ends, and with it the worker's last waker.
         if timeout(DRAIN, drain(&mut self.series)).await.is_err() {

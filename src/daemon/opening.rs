@@ -84,6 +84,7 @@ pub(super) async fn open(
         config,
         screener: Arc::new(screener),
         hearts: Heartbeats::new(Arc::clone(&clock)),
+        commitments: Arc::default(),
         clock,
         db: opened.db,
         spool: Arc::new(spool),

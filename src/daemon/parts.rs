@@ -8,14 +8,14 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::arrivals::SeriesTask;
-use super::recorder::{Heard, Recorder, recorder};
+use super::recorder::{Heard, Recorder, Told, recorder};
 use super::{DaemonError, counts, reports, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::console::Console;
 use crate::db::Db;
 use crate::delivery::routing::Rules;
-use crate::delivery::{Means, Outbox, Waker, channels};
+use crate::delivery::{Commitments, Means, Outbox, Waker, channels};
 use crate::dicom::scu::PeerAddress;
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions};
 use crate::dicom::stow::{BearerToken, StowOptions};
@@ -48,6 +48,8 @@ pub(super) struct Parts {
     pub(super) rules: Arc<Rules>,
     pub(super) status: Arc<StatusWriter>,
     pub(super) hearts: Heartbeats,
+    /// Asked for by the outbox, heard of by the recorder.
+    pub(super) commitments: Arc<Commitments>,
 }
 
 impl Parts {
@@ -80,8 +82,12 @@ impl Parts {
     }
 
     pub(super) fn outbox(&self, tls: Option<&Tls>) -> Result<Outbox, DaemonError> {
-        let means =
-            Means { calling_ae: &self.config.dicom.ae_title, results: self.config.results(), tls };
+        let means = Means {
+            calling_ae: &self.config.dicom.ae_title,
+            results: self.config.results(),
+            tls,
+            commitments: Arc::clone(&self.commitments),
+        };
         let channels = channels(&self.rules.destinations, &means).map_err(ConfigError::from)?;
         Ok(Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels))
     }
@@ -182,7 +188,8 @@ impl Parts {
         let (unheard, to_report) = mpsc::channel(REPORTS_QUEUE_MAX);
         let clock = Arc::clone(&self.clock);
         let ahead = Arc::clone(&self.ahead);
-        let (sink, rows) = recorder(self.db.clone(), clock, heard, unheard, ahead, heart);
+        let told = Told { series: heard, unheard, commitments: Arc::clone(&self.commitments) };
+        let (sink, rows) = recorder(self.db.clone(), clock, told, ahead, heart);
         series.spawn(async move { Ok(rows.run().await?) });
         let peer = |peer: &Peer| {
             let tls = connector(tls, peer.tls, &peer.address)?;

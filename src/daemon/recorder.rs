@@ -16,7 +16,8 @@ use tokio::time::sleep;
 use super::reports::Unheard;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, instances, lists};
-use crate::dicom::commitment::{CommitmentReport, CommitmentRequest};
+use crate::delivery::Commitments;
+use crate::dicom::commitment::{CommitmentOutcome, CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{InstanceSink, ListSink, SinkError};
@@ -47,14 +48,24 @@ enum Entry {
     Barrier(oneshot::Sender<()>),
 }
 
+/// Who hears of what arrives, beside the database.
+#[derive(Debug)]
+pub(super) struct Told {
+    /// The series task.
+    pub(super) series: mpsc::Sender<Heard>,
+    /// Who reports on storage commitment.
+    pub(super) unheard: mpsc::Sender<Unheard>,
+    /// Who waits for such a report.
+    pub(super) commitments: Arc<Commitments>,
+}
+
 /// Takes each instance and each list before its sender hears of success.
 #[derive(Debug)]
 pub(super) struct Recorder {
     db: Db,
     clock: Arc<dyn Clock>,
     queue: mpsc::Sender<Entry>,
-    heard: mpsc::Sender<Heard>,
-    unheard: mpsc::Sender<Unheard>,
+    told: Told,
 }
 
 /// Writes the instances' rows.
@@ -71,13 +82,13 @@ pub(super) struct RowWriter {
 pub(super) fn recorder(
     db: Db,
     clock: Arc<dyn Clock>,
-    heard: mpsc::Sender<Heard>,
-    unheard: mpsc::Sender<Unheard>,
+    told: Told,
     ahead: Arc<DecodeAhead>,
     heart: Heart,
 ) -> (Recorder, RowWriter) {
     let (sender, queue) = mpsc::channel(RECORD_QUEUE_MAX);
-    let recorder = Recorder { db: db.clone(), clock, queue: sender, heard: heard.clone(), unheard };
+    let heard = told.series.clone();
+    let recorder = Recorder { db: db.clone(), clock, queue: sender, told };
     (recorder, RowWriter { db, queue, heard, ahead, heart })
 }
 
@@ -90,7 +101,7 @@ impl Recorder {
         if series.is_empty() {
             return Ok(());
         }
-        self.heard.send(Heard::Lists(series)).await.map_err(|error| gone(error.to_string()))
+        self.told.series.send(Heard::Lists(series)).await.map_err(|error| gone(error.to_string()))
     }
 }
 
@@ -142,9 +153,13 @@ impl ListSink for Recorder {
     }
 
     fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport) {
-        if self.unheard.try_send((calling_ae.clone(), report)).is_err() {
+        if self.told.unheard.try_send((calling_ae.clone(), report)).is_err() {
             tracing::warn!(peer = %calling_ae, "too many storage commitments to report; one is left out");
         }
+    }
+
+    fn commitment_reported(&self, calling_ae: &AeTitle, outcome: CommitmentOutcome) -> bool {
+        self.told.commitments.heard(calling_ae, outcome)
     }
 
     async fn step_created(

@@ -40,7 +40,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use destination::{Destination, DestinationError, Kind};
-pub use pacs::ResultFiles;
+pub use pacs::{Commitments, ResultFiles};
 pub use senders::{Channel, Means, channels};
 
 use crate::clock::Clock;

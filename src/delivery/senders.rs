@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::email::Email;
 use super::fhir::Fhir;
 use super::hl7::Hl7;
-use super::pacs::Pacs;
+use super::pacs::{Commitments, Pacs};
 use super::webhook::Webhook;
 use super::{Destination, DestinationError, Kind, Sender};
 use crate::dicom::tls::Tls;
@@ -21,6 +21,8 @@ pub struct Means<'a> {
     pub results: PathBuf,
     /// Our certificate, where there is one.
     pub tls: Option<&'a Tls>,
+    /// Where reports on storage commitment are heard.
+    pub commitments: Arc<Commitments>,
 }
 
 /// The way to one destination.
@@ -58,7 +60,7 @@ fn channel(destination: &Destination, means: &Means<'_>) -> Result<Channel, Dest
                 DestinationError::Tls { name: name.clone(), source }
             })?;
             let (ae, results) = (means.calling_ae.clone(), means.results.clone());
-            Arc::new(Pacs::new(settings, ae, results, connector))
+            Arc::new(Pacs::new(settings, ae, results, connector, &means.commitments))
         }
     };
     Ok(Channel { name, sender })

@@ -161,6 +161,16 @@ pub fn derived_uid(parts: &[&str]) -> String {
     format!("2.25.{}", u128::from_be_bytes(bytes))
 }
 
+/// A UID that nothing had before: `2.25.` and a random number (PS3.5 annex B.2 with the bits of an RFC 9562 version 4
+/// UUID). Nobody can guess it.
+#[must_use]
+pub fn random_uid() -> String {
+    let mut bytes: [u8; 16] = rand::random();
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    format!("2.25.{}", u128::from_be_bytes(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +203,12 @@ mod tests {
         check("", None);
         check("SEVENTEEN_LETTERS", None);
         check("A\\B", None);
+    }
+
+    #[test]
+    fn random_uids_are_uids_and_never_the_same() {
+        assert!(random_uid().parse::<SopInstanceUid>().is_ok());
+        assert_ne!(random_uid(), random_uid());
     }
 
     #[test]

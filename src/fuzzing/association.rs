@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::memory_folder;
 use crate::clock::ManualClock;
-use crate::dicom::commitment::{CommitmentReport, CommitmentRequest};
+use crate::dicom::commitment::{CommitmentOutcome, CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{
@@ -66,6 +66,10 @@ impl ListSink for Forgetful {
     }
 
     fn report_unheard(&self, _: &AeTitle, _: CommitmentReport) {}
+
+    fn commitment_reported(&self, _: &AeTitle, _: CommitmentOutcome) -> bool {
+        false
+    }
 
     async fn step_created(
         &self,

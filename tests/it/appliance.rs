@@ -56,6 +56,7 @@ impl Appliance {
             calling_ae: &"PAROTIDD".parse().unwrap(),
             results: "/nowhere".into(),
             tls: None,
+            commitments: Arc::default(),
         };
         let channels = channels(&rules.destinations, &means).unwrap();
         let outbox = Outbox::new(db.clone(), outbox_clock, channels).with_timeout(timeout);

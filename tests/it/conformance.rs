@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::fs;
 
 use dicom_dictionary_std::uids;
-use parotidd::dicom::commitment::Failure;
+use parotidd::dicom::commitment::{self, Failure};
 use parotidd::dicom::dimse::StoreStatus;
 use parotidd::dicom::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use parotidd::dicom::result_objects;
@@ -51,7 +51,10 @@ fn name_of(uid: &str) -> &'static str {
 }
 
 fn sop_classes() -> String {
-    let scp = STORAGE_SOP_CLASSES.iter().chain(&SERVICE_SOP_CLASSES).map(|uid| (*uid, "no", "yes"));
+    // Asked of archives as well.
+    let scu = |uid| if uid == commitment::SOP_CLASS { "yes" } else { "no" };
+    let scp = STORAGE_SOP_CLASSES.iter().chain(&SERVICE_SOP_CLASSES);
+    let scp = scp.map(|uid| (*uid, scu(*uid), "yes"));
     let scu = result_objects::SOP_CLASSES.into_iter().chain([worklist::SOP_CLASS]);
     let scu = scu.map(|uid| (uid, "yes", "no"));
     let rows = scp.chain(scu).map(|(uid, scu, scp)| {

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod commitment;
+mod committed;
 mod complete;
 mod compressed;
 mod contract;

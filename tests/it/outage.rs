@@ -260,7 +260,8 @@ impl World {
         serve(second_at, hour.clone(), inboxes[3].clone(), cut);
         let db = db::open(&folder.path().join("parotidd.db")).unwrap().db;
         let calling_ae = &"PAROTIDD".parse().unwrap();
-        let means = Means { calling_ae, results: folder.path().to_owned(), tls: None };
+        let (results, commitments) = (folder.path().to_owned(), Arc::default());
+        let means = Means { calling_ae, results, tls: None, commitments };
         let ways = channels(&destinations, &means).unwrap();
         let policy = AlertSettings::default().policy(None).unwrap();
         let rules = Arc::new(Rules { destinations: destinations.into(), policy });

@@ -1,6 +1,7 @@
 //! The storage SCP and SCU, and STOW-RS, over real sockets: with each other, with DCMTK, and with peers that
 //! misbehave byte by byte.
 
+mod commitment_report;
 mod procedure_step;
 mod stow;
 mod support;

@@ -1,7 +1,7 @@
 //! What arrives: requests and responses.
 
 use super::command_set::{CommandSet, NO_DATA_SET, element, field};
-use super::normalized::{ActionRequest, ChangeRequest};
+use super::normalized::{ActionRequest, ChangeRequest, EventReportRequest};
 use super::{DimseError, StoreStatus};
 
 /// A message that arrived.
@@ -18,6 +18,8 @@ pub enum Command {
     Store(StoreRequest),
     /// N-ACTION-RQ.
     Action(ActionRequest),
+    /// N-EVENT-REPORT-RQ.
+    EventReport(EventReportRequest),
     /// N-CREATE-RQ.
     Create(ChangeRequest),
     /// N-SET-RQ.
@@ -68,6 +70,12 @@ impl Response {
         self.field == field::N_EVENT_REPORT_RQ | field::RESPONSE
     }
 
+    /// Whether it answers an N-ACTION-RQ.
+    #[must_use]
+    pub fn is_of_action(&self) -> bool {
+        self.field == field::N_ACTION_RQ | field::RESPONSE
+    }
+
     /// Whether it answers a C-FIND-RQ.
     #[must_use]
     pub fn is_of_find(&self) -> bool {
@@ -103,6 +111,13 @@ impl Command {
                 sop_class: set.text(element::REQUESTED_SOP_CLASS_UID),
                 sop_instance: set.text(element::REQUESTED_SOP_INSTANCE_UID),
                 action_type: set.u16(element::ACTION_TYPE_ID)?,
+                has_data_set,
+            }),
+            field::N_EVENT_REPORT_RQ => Self::EventReport(EventReportRequest {
+                message_id,
+                sop_class: set.text(element::AFFECTED_SOP_CLASS_UID),
+                sop_instance: set.text(element::AFFECTED_SOP_INSTANCE_UID),
+                event_type: set.u16(element::EVENT_TYPE_ID)?,
                 has_data_set,
             }),
             field::N_CREATE_RQ => Self::Create(ChangeRequest {

@@ -16,8 +16,8 @@ pub use self::composite::{
     unrecognized_response,
 };
 pub use self::normalized::{
-    ActionRequest, ChangeRequest, action_response, create_response, event_report_request,
-    set_response,
+    ActionRequest, ChangeRequest, EventReportRequest, action_request, action_response,
+    create_response, event_report_request, event_report_response, set_response,
 };
 pub use self::status::{ServiceStatus, StoreStatus};
 
@@ -92,6 +92,34 @@ mod tests {
             unrecognized_response(0x0020, 9),
             response(0x8020, 9, StoreStatus::UnrecognizedOperation),
         );
+    }
+
+    #[test]
+    fn a_commitment_is_asked_and_reported_as_it_is_read() {
+        let (sop_class, sop_instance) = (CLASS.to_owned(), "1.2.3".to_owned());
+        let report = EventReportRequest {
+            message_id: 5,
+            sop_class: sop_class.clone(),
+            sop_instance: sop_instance.clone(),
+            event_type: 2,
+            has_data_set: true,
+        };
+        let bytes = event_report_request(5, CLASS, "1.2.3", 2);
+        assert_eq!(Command::parse(&bytes), Ok(Command::EventReport(report.clone())));
+        let answer =
+            Command::parse(&event_report_response(&report, ServiceStatus::InvalidArgument));
+        let Ok(Command::Response(answer)) = answer else { panic!("{answer:?}") };
+        assert!(answer.is_of_event_report());
+        assert_eq!((answer.message_id, answer.status.code()), (5, 0x0115));
+        let bytes = action_request(6, CLASS, "1.2.3", 1);
+        let action = ActionRequest {
+            message_id: 6,
+            sop_class,
+            sop_instance,
+            action_type: 1,
+            has_data_set: true,
+        };
+        assert_eq!(Command::parse(&bytes), Ok(Command::Action(action)));
     }
 
     #[test]

@@ -33,6 +33,21 @@ pub struct ChangeRequest {
     pub has_data_set: bool,
 }
 
+/// N-EVENT-REPORT-RQ (PS3.7 10.3.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventReportRequest {
+    /// Message ID (0000,0110).
+    pub message_id: u16,
+    /// Affected SOP Class UID (0000,0002), unpadded.
+    pub sop_class: String,
+    /// Affected SOP Instance UID (0000,1000), unpadded.
+    pub sop_instance: String,
+    /// Event Type ID (0000,1002).
+    pub event_type: u16,
+    /// Whether a data set follows.
+    pub has_data_set: bool,
+}
+
 /// N-ACTION-RSP (PS3.7 10.3.4.2).
 #[must_use]
 pub fn action_response(request: &ActionRequest, status: ServiceStatus) -> Vec<u8> {
@@ -60,6 +75,15 @@ pub fn set_response(request: &ChangeRequest, status: ServiceStatus) -> Vec<u8> {
     response(field::N_SET_RQ, *message_id, sop_class, sop_instance, status).finish()
 }
 
+/// N-EVENT-REPORT-RSP (PS3.7 10.3.1.2).
+#[must_use]
+pub fn event_report_response(request: &EventReportRequest, status: ServiceStatus) -> Vec<u8> {
+    let EventReportRequest { message_id, sop_class, sop_instance, .. } = request;
+    response(field::N_EVENT_REPORT_RQ, *message_id, sop_class, sop_instance, status)
+        .u16(element::EVENT_TYPE_ID, request.event_type)
+        .finish()
+}
+
 /// What all these responses begin with. UIDs that are none are left out, not echoed.
 fn response(
     field: u16,
@@ -80,6 +104,24 @@ fn response(
         response = response.u16(element::ERROR_ID, error_id);
     }
     response.uid(element::AFFECTED_SOP_INSTANCE_UID, instance.as_ref().map(SopInstanceUid::as_str))
+}
+
+/// N-ACTION-RQ; a data set follows (PS3.7 10.3.4.1).
+#[must_use]
+pub fn action_request(
+    message_id: u16,
+    sop_class: &str,
+    sop_instance: &str,
+    action_type: u16,
+) -> Vec<u8> {
+    Encoder::default()
+        .uid(element::REQUESTED_SOP_CLASS_UID, Some(sop_class))
+        .u16(element::COMMAND_FIELD, field::N_ACTION_RQ)
+        .u16(element::MESSAGE_ID, message_id)
+        .u16(element::DATA_SET_TYPE, DATA_SET)
+        .uid(element::REQUESTED_SOP_INSTANCE_UID, Some(sop_instance))
+        .u16(element::ACTION_TYPE_ID, action_type)
+        .finish()
 }
 
 /// N-EVENT-REPORT-RQ; a data set follows (PS3.7 10.3.1.1).

@@ -105,6 +105,8 @@ pub enum ServiceStatus {
     DuplicateSopInstance,
     /// 0112H: there is no such instance.
     NoSuchSopInstance,
+    /// 0113H: there is no such event.
+    NoSuchEvent,
     /// 0115H: what came with it makes no sense.
     InvalidArgument,
     /// 0117H: the SOP Instance UID is no UID.
@@ -131,6 +133,7 @@ impl ServiceStatus {
             Self::ProcessingFailure | Self::NoLongerUpdatable => 0x0110,
             Self::DuplicateSopInstance => 0x0111,
             Self::NoSuchSopInstance => 0x0112,
+            Self::NoSuchEvent => 0x0113,
             Self::InvalidArgument => 0x0115,
             Self::InvalidSopInstance => 0x0117,
             Self::NoSuchSopClass => 0x0118,

@@ -123,17 +123,23 @@ impl Association {
 
     /// The response to the message with that id.
     pub(super) async fn answer(&mut self, message_id: u16) -> Result<Response, ScuError> {
+        match self.command().await? {
+            (_, Command::Response(answer)) if answer.message_id == message_id => Ok(answer),
+            _ => Err(ScuError::OtherMessage),
+        }
+    }
+
+    /// The next command, and its context.
+    pub(super) async fn command(&mut self) -> Result<(u8, Command), ScuError> {
         let received = self.receive(limits::COMMAND_BYTES_MAX).await?;
         if !received.is_command {
-            return Err(UpperLayerError::unexpected("a data set where a response was due").into());
+            return Err(UpperLayerError::unexpected("a data set where a command was due").into());
         }
         if received.is_cut {
             return Err(ScuError::Answer(DimseError::TooLong));
         }
-        match Command::parse(&received.bytes).map_err(ScuError::Answer)? {
-            Command::Response(answer) if answer.message_id == message_id => Ok(answer),
-            _ => Err(ScuError::OtherMessage),
-        }
+        let command = Command::parse(&received.bytes).map_err(ScuError::Answer)?;
+        Ok((received.context, command))
     }
 
     /// The next whole command set or data set, of which at most `bytes_max` bytes are kept.

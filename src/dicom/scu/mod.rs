@@ -1,11 +1,12 @@
 //! Service class users: what we ask of a peer. One association a question, one file a service.
 //!
 //! ```text
-//!  store | echo | find | report --> Association: request, negotiate, messages, release or abort --> PduStream
+//!  store | commitment | echo | find | report --> Association: request, negotiate, messages, release or abort --> PduStream
 //! ```
 
 mod address;
 mod association;
+pub mod commitment;
 mod connection;
 pub mod echo;
 pub mod find;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use dicom_ul::pdu::{AssociationRJ, AssociationRJResult};
 
+use crate::dicom::commitment::CommitmentError;
 use crate::dicom::dimse::DimseError;
 use crate::dicom::tls::{Connector, HandshakeError};
 use crate::dicom::uid::AeTitle;
@@ -83,6 +85,9 @@ pub enum ScuError {
     /// More kinds of file than an association has contexts.
     #[error("more than {CONTEXTS_MAX} kinds of file at once")]
     TooManyContexts,
+    /// A request for storage commitment could not be written.
+    #[error("could not ask for storage commitment")]
+    Commitment(#[source] CommitmentError),
     /// A file broke off while it was sent.
     #[error("could not read `{path}` while it was sent")]
     ReadFile {
@@ -107,7 +112,7 @@ impl Dispose for ScuError {
                 AssociationRJResult::Transient => Disposition::Retry,
                 AssociationRJResult::Permanent => Disposition::Reject,
             },
-            Self::TooManyContexts => Disposition::Reject,
+            Self::TooManyContexts | Self::Commitment(_) => Disposition::Reject,
             Self::Find(failure) => failure.disposition(),
             _ => Disposition::Retry,
         }

@@ -15,7 +15,9 @@ use super::incoming::{Incoming, Summary};
 use super::negotiation::{Agreement, Context, STORAGE_SOP_CLASSES};
 use super::storage_commitment::Reports;
 use super::{AssociationEnd, Sink, StoreScp};
-use crate::dicom::dimse::{self, ActionRequest, ChangeRequest, Command, StoreRequest, StoreStatus};
+use crate::dicom::dimse::{
+    self, ActionRequest, ChangeRequest, Command, EventReportRequest, StoreRequest, StoreStatus,
+};
 use crate::dicom::listener::Stop;
 use crate::dicom::part10::FileMeta;
 use crate::dicom::upper_layer::{self, PduStream, PduType, Pdv, UpperLayerError};
@@ -54,6 +56,7 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) enum Service {
     Action(ActionRequest),
+    EventReport(EventReportRequest),
     Create(ChangeRequest),
     Set(ChangeRequest),
 }
@@ -218,6 +221,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
                 self.answer(context, has_data_set, response).await
             }
             Command::Action(request) => self.begin_action(context, request).await,
+            Command::EventReport(request) => self.begin_event_report(context, request).await,
             Command::Create(request) => self.begin_create(context, request).await,
             Command::Set(request) => self.begin_set(context, request).await,
             // Nothing of ours runs long enough to be cancelled.
@@ -237,6 +241,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin, S: Sink> Association<'a, T, S> {
     ) -> Result<(), UpperLayerError> {
         match service {
             Service::Action(request) => self.commit_storage(context, &request, data_set).await,
+            Service::EventReport(request) => self.hear_report(context, &request, data_set).await,
             Service::Create(request) => self.create_step(context, &request, data_set).await,
             Service::Set(request) => self.set_step(context, &request, data_set).await,
         }

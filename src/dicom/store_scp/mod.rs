@@ -12,6 +12,7 @@
 //! never lock a scanner out.
 
 mod association;
+mod commitment_report;
 mod incoming;
 mod negotiation;
 mod procedure_step;

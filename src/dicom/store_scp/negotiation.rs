@@ -7,7 +7,7 @@ use dicom_ul::pdu::{
     AssociationAC, AssociationRJ, AssociationRJResult, AssociationRJServiceProviderASCEReason,
     AssociationRJServiceProviderPresentationReason, AssociationRJServiceUserReason,
     AssociationRJSource, PresentationContextProposed, PresentationContextResult,
-    PresentationContextResultReason,
+    PresentationContextResultReason, UserVariableItem,
 };
 
 use super::request::AssociateRequest;
@@ -150,7 +150,9 @@ pub(super) fn negotiate(
         return Err(Rejection::NoContext);
     }
     let results: Vec<_> = request.contexts.iter().map(answer_context).collect();
-    let contexts = request.contexts.iter().zip(&results).filter_map(accepted).collect();
+    let contexts: Vec<_> = request.contexts.iter().zip(&results).filter_map(accepted).collect();
+    let mut user_variables = our_user_variables();
+    user_variables.extend(answer_roles(request, &contexts));
     Ok(Agreement {
         calling_ae,
         contexts,
@@ -161,7 +163,7 @@ pub(super) fn negotiate(
             called_ae_title: request.called_ae.clone(),
             application_context_name: uids::DICOM_APPLICATION_CONTEXT.to_owned(),
             presentation_contexts: results,
-            user_variables: our_user_variables(),
+            user_variables,
         },
     })
 }
@@ -177,6 +179,15 @@ fn accepted(
         abstract_syntax: proposed.abstract_syntax.clone(),
         transfer_syntax: result.transfer_syntax.parse().expect("one of TRANSFER_SYNTAXES"),
     })
+}
+
+/// Roles as proposed for storage commitment, which works both ways: we promise to keep what we get, and hear of what
+/// we sent. Elsewhere they are left unanswered, and the peer is SCU (PS3.7 D.3.3.4).
+fn answer_roles(request: &AssociateRequest, contexts: &[Context]) -> Option<UserVariableItem> {
+    let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
+    contexts.iter().find(|context| context.abstract_syntax == class)?;
+    let (_, roles) = request.roles.iter().find(|(proposed, _)| proposed == class)?;
+    Some(UserVariableItem::ScuScpRoleSelectionSubItem(class.to_owned(), *roles))
 }
 
 fn answer_context(proposed: &PresentationContextProposed) -> PresentationContextResult {
@@ -222,6 +233,7 @@ mod tests {
                 context(5, uids::CT_IMAGE_STORAGE, &[uids::JPEG_BASELINE8_BIT]),
                 context(7, uids::VERIFICATION, &both[..1]),
             ],
+            roles: Vec::new(),
             pdu_bytes_max: 16_384,
         };
         edit(&mut request);
@@ -281,6 +293,24 @@ mod tests {
                 PresentationContextResultReason::TransferSyntaxesNotSupported
             );
         }
+    }
+
+    #[test]
+    fn who_reports_on_a_commitment_may_say_so() {
+        use dicom_ul::pdu::RequestorRoles;
+        let roles = RequestorRoles { scu: false, scp: true };
+        let propose = |request: &mut AssociateRequest, class: &str| {
+            request.contexts[0].abstract_syntax = class.to_owned();
+            request.roles.push((class.to_owned(), roles));
+        };
+        let class = uids::STORAGE_COMMITMENT_PUSH_MODEL;
+        let answered = |class: &str| {
+            let agreement = answer(|request| propose(request, class)).unwrap();
+            agreement.accept.user_variables[our_user_variables().len()..].to_vec()
+        };
+        let expected = UserVariableItem::ScuScpRoleSelectionSubItem(class.to_owned(), roles);
+        assert_eq!(answered(class), [expected]);
+        assert_eq!(answered(uids::CT_IMAGE_STORAGE), []);
     }
 
     #[test]

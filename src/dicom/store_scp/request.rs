@@ -3,7 +3,7 @@
 //! Our own reader: unknown items are skipped as 9.3.1 asks, context ids are checked, and every
 //! length is checked against the bytes that are there.
 
-use dicom_ul::pdu::PresentationContextProposed;
+use dicom_ul::pdu::{PresentationContextProposed, RequestorRoles};
 
 /// A request that can't be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +27,8 @@ pub(super) struct AssociateRequest {
     pub(super) calling_ae: String,
     pub(super) application_context: String,
     pub(super) contexts: Vec<PresentationContextProposed>,
+    /// Roles that it proposes, by SOP class (PS3.7 D.3.3.4).
+    pub(super) roles: Vec<(String, RequestorRoles)>,
     /// Maximum length it can receive; 0 where it states none.
     pub(super) pdu_bytes_max: u32,
 }
@@ -39,6 +41,7 @@ mod item {
     pub(super) const TRANSFER_SYNTAX: u8 = 0x40;
     pub(super) const USER_INFORMATION: u8 = 0x50;
     pub(super) const MAXIMUM_LENGTH: u8 = 0x51;
+    pub(super) const ROLES: u8 = 0x54;
 }
 
 /// Version, reserved, two AE titles, reserved.
@@ -55,6 +58,7 @@ impl AssociateRequest {
             calling_ae: text(&fixed[20..36]),
             application_context: String::new(),
             contexts: Vec::new(),
+            roles: Vec::new(),
             pdu_bytes_max: 0,
         };
         for item in items(variable) {
@@ -92,16 +96,28 @@ impl AssociateRequest {
         Ok(())
     }
 
-    /// Of user information only the maximum length matters; roles, extended negotiation and identity
+    /// Of user information only the maximum length and roles matter; extended negotiation and identity
     /// are left unanswered, which declines them (PS3.7 D.3.3).
     fn read_user_information(&mut self, value: &[u8]) -> Result<(), RequestError> {
         for item in items(value) {
-            if let (item::MAXIMUM_LENGTH, &[a, b, c, d]) = item? {
-                self.pdu_bytes_max = u32::from_be_bytes([a, b, c, d]);
+            match item? {
+                (item::MAXIMUM_LENGTH, &[a, b, c, d]) => {
+                    self.pdu_bytes_max = u32::from_be_bytes([a, b, c, d]);
+                }
+                (item::ROLES, value) => self.roles.extend(roles(value)),
+                _ => {}
             }
         }
         Ok(())
     }
+}
+
+/// Length of the UID, the UID, and a byte for each role (PS3.7 table D.3-9). What is none is left unanswered too.
+fn roles(value: &[u8]) -> Option<(String, RequestorRoles)> {
+    let (length, rest) = value.split_first_chunk()?;
+    let (uid, roles) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+    let &[scu, scp] = roles else { return None };
+    Some((text(uid), RequestorRoles { scu: scu == 1, scp: scp == 1 }))
 }
 
 /// Items: type, reserved byte, 16-bit length, value.
@@ -162,11 +178,21 @@ pub(super) mod tests {
             encode(0x10, b"1.2.840.10008.3.1.1.1"),
             context(1, &[encode(0x30, b"1.1\0"), encode(0x77, b"?"), encode(0x40, b"1.2")]),
             context(255, &[encode(0x30, b"1.3")]),
-            encode(0x50, &[encode(0x58, b"\x01\0\xFF\xFF"), encode(0x51, &[0, 1, 0, 0])].concat()),
+            encode(
+                0x50,
+                &[
+                    encode(0x58, b"\x01\0\xFF\xFF"),
+                    encode(0x54, b"\0\x03"),
+                    encode(0x54, b"\0\x031.2\0\x01"),
+                    encode(0x51, &[0, 1, 0, 0]),
+                ]
+                .concat(),
+            ),
         ])
         .unwrap();
         assert_eq!((read.called_ae.as_str(), read.calling_ae.as_str()), ("PAROTIDD", "CT1"));
         assert_eq!(read.pdu_bytes_max, 65_536);
+        assert_eq!(read.roles, [("1.2".to_owned(), RequestorRoles { scu: false, scp: true })]);
         assert_eq!(read.contexts.len(), 2);
         assert_eq!(read.contexts[0].abstract_syntax, "1.1");
         assert_eq!(read.contexts[0].transfer_syntaxes, ["1.2"]);

@@ -1,6 +1,6 @@
 //! Where what arrives is recorded, before its sender hears of success.
 
-use crate::dicom::commitment::{CommitmentReport, CommitmentRequest};
+use crate::dicom::commitment::{CommitmentOutcome, CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
@@ -40,6 +40,9 @@ pub trait ListSink: Send + Sync + 'static {
     /// A report that a peer did not answer over its own association. May be lost: a sender that hears nothing
     /// asks again.
     fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport);
+
+    /// A peer reports on a commitment. Whether it was asked for it: else it is told that it makes no sense.
+    fn commitment_reported(&self, calling_ae: &AeTitle, outcome: CommitmentOutcome) -> bool;
 
     /// A performed procedure step begins.
     fn step_created(

@@ -124,22 +124,26 @@ fn orthanc_stores_and_shows_every_object_of_a_result() {
     assert_eq!(again["Status"], "AlreadyStored");
 }
 
-/// Orthanc as the archive that a result's objects are sent to.
+/// Orthanc as the archive that a result's objects are sent to, and that promises to keep them: it calls back with
+/// its report.
 fn archive(tls: Option<&Certificates>) {
-    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
     let dicom_port = free_port();
-    let Some(orthanc) = Orthanc::start(dicom_port, nobody, tls) else { return };
     let mut settings = SETTINGS.to_owned();
     settings += "[[destination]]\nname = \"archive\"\nkind = \"pacs\"\nae_title = \"ORTHANC\"\n";
     settings += &format!("address = \"127.0.0.1:{dicom_port}\"\ntls = {}\n", tls.is_some());
+    settings += "commitment = true\n";
     if let Some(certificates) = tls {
         let ours = toml::to_string(&certificates.settings("server", &["ours"])).unwrap();
         settings += &format!("[dicom.tls]\n{ours}");
     }
     let site = Site::new(&settings);
     let mut daemon = site.start();
-    store(&Phantoms::get().small, daemon.address());
-    daemon.wait_for_log("delivered destination=archive");
+    let plain = daemon.address();
+    let address = if tls.is_some() { daemon.tls_address() } else { plain };
+    let Some(orthanc) = Orthanc::start(dicom_port, address, tls) else { return };
+    store(&Phantoms::get().small, plain);
+    daemon.wait_for_log("the peer has reported peer=ORTHANC");
+    daemon.wait_for_log(" delivered destination=archive");
     assert!(daemon.terminate().success());
     let series = orthanc.get("/series");
     let modalities = series.as_array().unwrap().iter().map(|id| {

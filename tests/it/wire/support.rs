@@ -12,7 +12,7 @@ use dicom_ul::pdu::{
     PresentationContextResultReason, UserVariableItem, read_pdu, write_pdu,
 };
 use parotidd::clock::ManualClock;
-use parotidd::dicom::commitment::{CommitmentReport, CommitmentRequest};
+use parotidd::dicom::commitment::{CommitmentOutcome, CommitmentReport, CommitmentRequest};
 use parotidd::dicom::dimse::{self, Response, StoreStatus};
 use parotidd::dicom::mpps::{StepChange, StepOutcome, StepStatus};
 use parotidd::dicom::part10::FileMeta;
@@ -34,12 +34,16 @@ use tokio::time::{sleep, timeout};
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) const SERIES: &str = "1.2.7";
 
+/// The one storage commitment that is waited for.
+pub(super) const ASKED: &str = "2.25.77";
+
 /// Remembers what was recorded; refuses on request.
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) instances: Mutex<Vec<ReceivedInstance>>,
     pub(super) unheard: Mutex<Vec<(AeTitle, CommitmentReport)>>,
     pub(super) commitments: Mutex<Vec<CommitmentRequest>>,
+    pub(super) reported: Mutex<Vec<(AeTitle, CommitmentOutcome)>>,
     pub(super) steps: Mutex<BTreeMap<SopInstanceUid, StepChange>>,
     refusal: Mutex<Option<Disposition>>,
     /// Whether every file was there when it was recorded.
@@ -87,6 +91,14 @@ impl ListSink for Records {
 
     fn report_unheard(&self, calling_ae: &AeTitle, report: CommitmentReport) {
         self.unheard.lock().unwrap().push((calling_ae.clone(), report));
+    }
+
+    fn commitment_reported(&self, calling_ae: &AeTitle, outcome: CommitmentOutcome) -> bool {
+        let is_known = outcome.transaction == ASKED;
+        if is_known {
+            self.reported.lock().unwrap().push((calling_ae.clone(), outcome));
+        }
+        is_known
     }
 
     async fn step_created(

@@ -1,17 +1,24 @@
 //! Storage Commitment Push Model (PS3.4 annex J) as values: what is asked, and what is reported. No socket.
 
+mod outcome;
+
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids};
 use dicom_object::InMemDicomObject;
 use dicom_transfer_syntax_registry::{TransferSyntaxIndex, TransferSyntaxRegistry};
 
-use super::attributes::{items, put_text, put_u16, sequence, text};
+pub(crate) use self::outcome::refusal;
+pub use self::outcome::{CommitmentOutcome, NotCommitted};
+
+use super::attributes::{items, put_u16, sequence, text};
 use super::dataset_scan::{ScanError, scan_message};
 use super::reference::Reference;
 use super::uid::{SopClassUid, SopInstanceUid, TransferSyntaxUid};
 use crate::error::{Dispose, Disposition};
 use crate::limits;
 
+/// Storage Commitment Push Model SOP Class.
+pub const SOP_CLASS: &str = uids::STORAGE_COMMITMENT_PUSH_MODEL;
 /// The one instance of the class that everyone asks (PS3.4 J.3.5).
 pub const WELL_KNOWN_INSTANCE: &str = uids::STORAGE_COMMITMENT_PUSH_MODEL_INSTANCE;
 /// Action Type ID: request storage commitment.
@@ -21,7 +28,7 @@ const SUCCESSFUL: u16 = 1;
 /// Event Type ID: some of it is not.
 const FAILURES_EXIST: u16 = 2;
 
-/// Why a request can't be answered.
+/// Why a request or a report can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitmentError {
     /// No data set, or a hostile one.
@@ -31,10 +38,10 @@ pub enum CommitmentError {
     #[error("attribute {0} is missing or impossible")]
     Attribute(&'static str),
     /// More than [`limits::LIST_INSTANCES_MAX`].
-    #[error("too many instances in one request")]
+    #[error("too many instances in one message")]
     TooMany,
-    /// The report could not be encoded.
-    #[error("could not encode the report")]
+    /// The message could not be encoded.
+    #[error("could not encode the message")]
     Encode(#[source] Box<dicom_object::WriteError>),
 }
 
@@ -137,10 +144,7 @@ impl CommitmentRequest {
         let mut committed = Vec::new();
         let mut failed = Vec::new();
         for pair in self.references.iter().zip(found) {
-            let mut item = InMemDicomObject::new_empty();
-            put_text(&mut item, tags::REFERENCED_SOP_CLASS_UID, VR::UI, pair.0.sop_class.as_str());
-            let instance = pair.0.sop_instance.as_str();
-            put_text(&mut item, tags::REFERENCED_SOP_INSTANCE_UID, VR::UI, instance);
+            let mut item = pair.0.item();
             match failure(pair) {
                 None => committed.push(item),
                 Some(failure) => {
@@ -150,9 +154,7 @@ impl CommitmentRequest {
             }
         }
         let event_type = if failed.is_empty() { SUCCESSFUL } else { FAILURES_EXIST };
-        let transaction = PrimitiveValue::from(self.transaction.as_str());
-        let transaction = DataElement::new(tags::TRANSACTION_UID, VR::UI, transaction);
-        let mut object = InMemDicomObject::from_element_iter([transaction]);
+        let mut object = self.start();
         for (tag, items) in
             [(tags::FAILED_SOP_SEQUENCE, failed), (tags::REFERENCED_SOP_SEQUENCE, committed)]
         {
@@ -160,13 +162,38 @@ impl CommitmentRequest {
                 object.put(sequence(tag, items));
             }
         }
-        let transfer_syntax = syntax.clone();
-        let syntax = TransferSyntaxRegistry.get(syntax.as_str());
-        let syntax = syntax.ok_or(CommitmentError::Attribute("TransferSyntaxUID"))?;
-        let mut data_set = Vec::new();
-        object
-            .write_dataset_with_ts(&mut data_set, syntax)
-            .map_err(|error| CommitmentError::Encode(Box::new(error)))?;
-        Ok(CommitmentReport { event_type, data_set, transfer_syntax })
+        let data_set = encode(&object, syntax)?;
+        Ok(CommitmentReport { event_type, data_set, transfer_syntax: syntax.clone() })
     }
+
+    /// The data set of an N-ACTION that asks it (PS3.4 table J.3-1).
+    ///
+    /// # Errors
+    /// When the transfer syntax is not one that commitments are negotiated in.
+    pub fn encode(&self, syntax: &TransferSyntaxUid) -> Result<Vec<u8>, CommitmentError> {
+        let items = self.references.iter().map(Reference::item).collect();
+        let mut object = self.start();
+        object.put(sequence(tags::REFERENCED_SOP_SEQUENCE, items));
+        encode(&object, syntax)
+    }
+
+    /// What both begin with.
+    fn start(&self) -> InMemDicomObject {
+        let transaction = PrimitiveValue::from(self.transaction.as_str());
+        let transaction = DataElement::new(tags::TRANSACTION_UID, VR::UI, transaction);
+        InMemDicomObject::from_element_iter([transaction])
+    }
+}
+
+fn encode(
+    object: &InMemDicomObject,
+    syntax: &TransferSyntaxUid,
+) -> Result<Vec<u8>, CommitmentError> {
+    let syntax = TransferSyntaxRegistry.get(syntax.as_str());
+    let syntax = syntax.ok_or(CommitmentError::Attribute("TransferSyntaxUID"))?;
+    let mut data_set = Vec::new();
+    object
+        .write_dataset_with_ts(&mut data_set, syntax)
+        .map_err(|error| CommitmentError::Encode(Box::new(error)))?;
+    Ok(data_set)
 }
