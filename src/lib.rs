@@ -1,7 +1,7 @@
 //! parotidd screens head and neck CT for parotid tumours beside the scanner.
 //!
 //! Not a medical device; not for diagnostic use. `ARCHITECTURE.md` is the map; in short, from the
-//! ground up: `units limits phi clock error reason status`, `report_text` (radiologists' reports),
+//! ground up: `units limits phi clock error reason verdict status`, `report_text` (radiologists' reports),
 //! `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
@@ -41,5 +41,6 @@ pub mod status;
 pub mod status_writer;
 pub mod system;
 pub mod units;
+pub mod verdict;
 pub mod worker;
 pub mod worklist;

@@ -228,6 +228,9 @@ pub const NIFTI_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Most bytes of a cohort's table: a hundred thousand cases with long paths.
 pub const COHORT_TABLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Most series in one export: some years of a large CT department.
+pub const EXPORT_CASES_MAX: usize = 100_000;
+
 /// Shortest time between two pictures: at most four a second, what a person can follow.
 pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);
 /// Longest time until the view is thought over again, for texts such as "5 min ago".

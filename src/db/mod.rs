@@ -5,10 +5,13 @@
 //!                           <--answer----  one transaction for all that waits, synced, then answers
 //! ```
 //!
+//! Who only reads, beside a running daemon, has a connection of its own ([`summary`], [`cases`]).
+//!
 //! An [`Operation`] is made by the file of its table family ([`instances`], [`lists`], [`jobs`],
 //! [`results`], [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
 
+pub mod cases;
 pub mod deliveries;
 pub mod instances;
 pub mod jobs;

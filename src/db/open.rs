@@ -10,7 +10,7 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Db, DbError, DbThread, sibling};
 use crate::limits::{DB_BUSY, DB_SET_ASIDE_MAX, DB_WAL_BYTES_MAX};
@@ -114,8 +114,21 @@ fn own(connection: &Connection, path: &Path) -> Result<(), DbError> {
     }
 }
 
+/// Opens a database of exactly this program's version to read it, whoever else is writing.
+pub(super) fn read_only(path: &Path) -> Result<Connection, DbError> {
+    let opened = || -> Result<Connection, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(DB_BUSY)?;
+        Ok(connection)
+    };
+    let connection = opened().map_err(|source| DbError::Open { path: path.into(), source })?;
+    check_version(&connection, path)?;
+    Ok(connection)
+}
+
 /// Refuses what is not a database of exactly this program's version; for those who only read.
-pub(super) fn check_version(connection: &Connection, path: &Path) -> Result<(), DbError> {
+fn check_version(connection: &Connection, path: &Path) -> Result<(), DbError> {
     own(connection, path)?;
     let known = i64::try_from(MIGRATIONS.len()).expect("a handful");
     let found: i64 = connection

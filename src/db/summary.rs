@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 
 use super::deliveries::{self, DeliveryCounts};
 use super::jobs::JobState;
@@ -10,7 +10,6 @@ use super::orders::{self, WorklistState};
 use super::results::{self, StoredResult};
 use super::{DbError, open, row};
 use crate::intake::completeness::CompleteBy;
-use crate::limits::DB_BUSY;
 use crate::screening::report::Decision;
 
 /// Counts, and the newest answer.
@@ -38,16 +37,7 @@ pub struct Summary {
 /// [`DbError::Open`] where there is no such file or it cannot be read; [`DbError::Foreign`],
 /// [`DbError::Newer`] or [`DbError::Older`] where it is not one of this program's version.
 pub fn read(path: &Path) -> Result<Summary, DbError> {
-    let opened = || -> Result<Connection, rusqlite::Error> {
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
-        connection.busy_timeout(DB_BUSY)?;
-        Ok(connection)
-    };
-    let connection = opened().map_err(|source| DbError::Open { path: path.into(), source })?;
-    open::check_version(&connection, path)?;
+    let connection = open::read_only(path)?;
     summarize(&connection)
         .map_err(|source| DbError::Run { doing: "read the database's summary", source })
 }

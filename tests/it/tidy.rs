@@ -13,6 +13,7 @@ const ROOMS: &[&str] = &[
     "clock",
     "error",
     "reason",
+    "verdict",
     "status",
     "status_writer",
     // 1
