@@ -12,6 +12,7 @@ mod cli;
 mod cohort;
 mod conformance;
 mod daemon;
+mod deidentify;
 mod display;
 mod evaluate;
 mod intake;

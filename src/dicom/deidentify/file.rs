@@ -12,6 +12,9 @@ use super::DeidentifyError;
 use crate::dicom::dataset_scan::{Scanned, inflate, native};
 use crate::dicom::part10::FileMeta;
 
+/// Pixels that are copied at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Writes it. `scanned` says where in `source` the pixels are, and how both are encoded.
 pub(super) fn write(
     meta: &FileMeta,
@@ -60,7 +63,16 @@ fn copy_pixels(
 ) -> Result<(), DeidentifyError> {
     let range = scanned.pixel_element.clone().ok_or(DeidentifyError::Truncated)?;
     source.seek(SeekFrom::Start(range.start)).map_err(DeidentifyError::Read)?;
-    let length = range.end - range.start;
-    let n_copied = io::copy(&mut source.take(length), to).map_err(write_error)?;
-    if n_copied == length { Ok(()) } else { Err(DeidentifyError::Truncated) }
+    let mut left = range.end - range.start;
+    let mut pixels = source.take(left);
+    let mut piece = vec![0; PIECE_BYTES];
+    while left > 0 {
+        let n = pixels.read(&mut piece).map_err(DeidentifyError::Read)?;
+        if n == 0 {
+            return Err(DeidentifyError::Truncated);
+        }
+        to.write_all(&piece[..n]).map_err(&write_error)?;
+        left -= n as u64;
+    }
+    Ok(())
 }
