@@ -5,7 +5,8 @@
 //! `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
-//! `delivery` (durable outbox), `worklist` (orders), `display`, `system`, then `worker`, `daemon` and `cli`.
+//! `delivery` (durable outbox), `worklist` (orders), `display`, `system`, then `worker`, `export` (de-identified
+//! cohorts), `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -26,6 +27,7 @@ pub mod dicom;
 pub mod display;
 pub mod error;
 pub mod evaluation;
+pub mod export;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod imaging;

@@ -14,6 +14,7 @@ pub mod check_config;
 pub mod completions;
 pub mod demo;
 pub mod evaluate;
+pub mod export;
 pub mod man;
 pub mod phantom;
 pub mod prepare;
@@ -83,6 +84,7 @@ enum Command {
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Export(export::ExportArgs),
     Status(status::StatusArgs),
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
@@ -114,6 +116,7 @@ impl Cli {
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Export(args) => export::run(&args),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),

@@ -41,7 +41,7 @@ fn try_write(
     analysed: &Analysed,
 ) -> Result<ResultFiles, WriteError> {
     let Analysed { report, detail } = analysed;
-    let source = source(spool, job);
+    let source = source(spool, &job.instances);
     let found = detail.as_ref().map(Detail::found);
     let series = ScreenedSeries { report, source: &source, serial_number: SERIAL_NUMBER, found };
     let (folder, written) = write_durably(results, &series)?;
@@ -49,14 +49,16 @@ fn try_write(
     Ok(ResultFiles::new(folder.into(), names.collect()))
 }
 
-/// Every instance of the job, also those that no image could be read from; patient and study of the first that says.
-fn source(spool: &Path, job: &Job) -> Source {
+/// Every instance of a job, also those that no image could be read from; patient and study of the first that says.
+#[must_use]
+pub fn source(spool: &Path, instances: &[ReceivedInstance]) -> Source {
     let patient = |it: &ReceivedInstance| PatientStudy::read(&spool.join(&it.path)).ok();
     let reference = |it: &ReceivedInstance| Reference {
         sop_class: it.sop_class.clone(),
         sop_instance: it.sop_instance.clone(),
     };
-    let mut instances: Vec<_> = job.instances.iter().map(reference).collect();
+    let patient_study = instances.iter().find_map(patient).unwrap_or_default();
+    let mut instances: Vec<_> = instances.iter().map(reference).collect();
     instances.sort_unstable_by(|a, b| a.sop_instance.cmp(&b.sop_instance));
-    Source { patient_study: job.instances.iter().find_map(patient).unwrap_or_default(), instances }
+    Source { patient_study, instances }
 }

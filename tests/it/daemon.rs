@@ -4,6 +4,7 @@ mod commitment;
 mod complete;
 mod compressed;
 mod contract;
+mod export;
 mod kill;
 mod orders;
 mod orthanc;

@@ -15,6 +15,7 @@ mod daemon;
 mod deidentify;
 mod display;
 mod evaluate;
+mod export;
 mod intake;
 mod labels;
 mod objects;

@@ -42,6 +42,7 @@ const ROOMS: &[&str] = &[
     "config",
     "dicom::result_objects",
     "worker",
+    "export",
     "fuzzing",
     // 6
     "daemon",
