@@ -1,12 +1,13 @@
 //! parotidd screens head and neck CT for parotid tumours beside the scanner.
 //!
 //! Not a medical device; not for diagnostic use. `ARCHITECTURE.md` is the map; in short, from the
-//! ground up: `units limits phi clock error reason secret_file status`, `report_text` (radiologists' reports),
+//! ground up: `units limits phi clock error reason secret_file verdict status`, `report_text` (radiologists' reports),
 //! `hl7` (messages of other systems), `imaging` (volumes), `inference` (the two
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
-//! (answers beside radiologists' reports), `system`, then `worker`, `daemon` and `cli`.
+//! (answers beside radiologists' reports), `system`, then `worker`,
+//! `export` (de-identified cohorts), `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -28,6 +29,7 @@ pub mod dicom;
 pub mod display;
 pub mod error;
 pub mod evaluation;
+pub mod export;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod hl7;
@@ -46,5 +48,6 @@ pub mod status;
 pub mod status_writer;
 pub mod system;
 pub mod units;
+pub mod verdict;
 pub mod worker;
 pub mod worklist;

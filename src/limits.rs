@@ -304,6 +304,12 @@ pub const CONTOUR_POINTS_MAX: usize = 4 * 1024 * 1024;
 pub const NIFTI_HEADER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Most bytes of a cohort's table: a hundred thousand cases with long paths.
 pub const COHORT_TABLE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Most series in one export: some years of a large CT department.
+pub const EXPORT_CASES_MAX: usize = 100_000;
+/// Most days by which an export shifts the dates of a patient: ten years.
+pub const EXPORT_SHIFT_DAYS_MAX: u16 = 3650;
+/// Bytes of the secret that an export's pseudonyms and UIDs are made with.
+pub const EXPORT_KEY_BYTES: usize = 32;
 
 /// Shortest time between two pictures: at most four a second, what a person can follow.
 pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);

@@ -11,9 +11,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::db::alerts::Channel;
 use crate::db::beside;
-use crate::db::feedback::{self, Feedback, Kept, Verdict};
+use crate::db::feedback::{self, Feedback, Kept};
 use crate::limits::NOTE_BYTES_MAX;
 use crate::units::Side;
+use crate::verdict::Verdict;
 
 /// Say what you think of the answer for one gland; it is kept with the case
 ///

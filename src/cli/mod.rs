@@ -16,6 +16,7 @@ pub mod check_config;
 pub mod completions;
 pub mod demo;
 pub mod evaluate;
+pub mod export;
 pub mod feedback;
 pub mod man;
 pub mod phantom;
@@ -87,6 +88,7 @@ enum Command {
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
+    Export(export::ExportArgs),
     Status(status::StatusArgs),
     Alerts(alerts::AlertsArgs),
     Acknowledge(alerts::AcknowledgeArgs),
@@ -123,6 +125,7 @@ impl Cli {
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Export(args) => export::run(&args),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Alerts(args) => alerts::list(&args).map(|()| ExitCode::SUCCESS),
             Command::Acknowledge(args) => alerts::acknowledge(&args),

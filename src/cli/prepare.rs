@@ -102,7 +102,8 @@ fn prepare_case(args: &PrepareArgs, source: &Source, number: u64) -> Result<Line
         let files = write_example(&args.out.join("localizer"), name, &example)?;
         lines.localizer.push(format!("{name},{patient},{origin},{split},{files}"));
     }
-    for side in Side::BOTH {
+    // A mass without an outline would be taught as none.
+    for side in Side::BOTH.into_iter().filter(|side| !source.unmasked[*side as usize]) {
         let has_mass = case.masses.iter().any(|(at, _)| *at == side);
         // 0 is the gland as it is, 1 and 2 have no mass either, then masses, every fourth a deep one.
         let variants = if has_mass { 0 } else { 2 + args.variants };

@@ -12,10 +12,11 @@ use super::{Console, page};
 use crate::clock::rfc3339;
 use crate::db::DbError;
 use crate::db::alerts::{self, Acknowledgement, Alert, AlertName, Channel};
-use crate::db::feedback::{self, Feedback, Verdict};
+use crate::db::feedback::{self, Feedback};
 use crate::error::Chain;
 use crate::limits::{NOTE_BYTES_MAX, PERSON_BYTES_MAX};
 use crate::units::Side;
+use crate::verdict::Verdict;
 
 /// The parts of a link.
 type Link = (String, String, String);
@@ -145,7 +146,7 @@ impl Console {
             if text.is_empty() {
                 continue;
             }
-            let known = Verdict::ALL.into_iter().find(|it| it.code() == text);
+            let known = Verdict::ALL.into_iter().find(|it| it.as_str() == text);
             let flagged = alert.report.flagged_sides().contains(&side);
             let verdict = known.filter(|it| it.is_of_flagged() == flagged);
             let verdict = verdict.ok_or(Refusal::Unclear(

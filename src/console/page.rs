@@ -6,9 +6,10 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::clock::rfc3339;
 use crate::db::alerts::Alert;
-use crate::db::feedback::{Feedback, Verdict};
+use crate::db::feedback::Feedback;
 use crate::screening::report::NOT_FOR_DIAGNOSTIC_USE;
 use crate::units::Side;
+use crate::verdict::Verdict;
 
 const STYLE: &str = "body{font:18px/1.45 system-ui,sans-serif;margin:0 auto;max-width:40rem;padding:1rem;
 color:#111;background:#fff}h1{font-size:1.4rem}fieldset{margin:1rem 0;border:1px solid #888}label{display:block;
@@ -107,7 +108,7 @@ fn form(alert: &Alert) -> Markup {
                         "What do you think, " (side) " gland (" @if !flagged.contains(&side) { "not " } "flagged)? You can say it later, too."
                     }
                     @for verdict in Verdict::ALL.into_iter().filter(|it| it.is_of_flagged() == flagged.contains(&side)) {
-                        label { input type="radio" name=(side) value=(verdict.code()); " " (words(verdict)) }
+                        label { input type="radio" name=(side) value=(verdict.as_str()); " " (words(verdict)) }
                     }
                 }
             }

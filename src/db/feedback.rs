@@ -9,45 +9,7 @@ use super::row;
 use super::thread::Operation;
 use crate::limits::{NOTE_BYTES_MAX, PERSON_BYTES_MAX};
 use crate::units::Side;
-
-/// What a person thinks of the answer for one gland.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Flagged, and there is a mass as outlined.
-    Accepted,
-    /// Flagged, and there is none.
-    Rejected,
-    /// Flagged, and there is a mass, but the outline is wrong.
-    WrongOutline,
-    /// Not flagged, and there is a mass.
-    Missed,
-    /// Not flagged, and there is none.
-    ConfirmedNegative,
-}
-
-impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Rejected, Self::WrongOutline, Self::Missed, Self::ConfirmedNegative];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::WrongOutline => "wrong_outline",
-            Self::Missed => "missed",
-            Self::ConfirmedNegative => "confirmed_negative",
-        }
-    }
-
-    /// Whether it is about a flagged gland.
-    #[must_use]
-    pub fn is_of_flagged(self) -> bool {
-        matches!(self, Self::Accepted | Self::Rejected | Self::WrongOutline)
-    }
-}
+use crate::verdict::Verdict;
 
 /// One verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +72,7 @@ fn insert(
         .execute((
             result.0,
             feedback.side.as_str(),
-            feedback.verdict.code(),
+            feedback.verdict.as_str(),
             by,
             feedback.via.code(),
             row::bounded(&feedback.note, NOTE_BYTES_MAX),
@@ -121,7 +83,12 @@ fn insert(
         kind: AuditKind::FeedbackGiven,
         result: Some(result),
         actor: by.into(),
-        detail: format!("{} {} by {}", feedback.side, feedback.verdict.code(), feedback.via.code()),
+        detail: format!(
+            "{} {} by {}",
+            feedback.side,
+            feedback.verdict.as_str(),
+            feedback.via.code()
+        ),
     };
     audit::write(connection, &event)
 }
@@ -138,7 +105,7 @@ pub fn of_series(series: String) -> Operation<Vec<Feedback>> {
             .query_map([&series], |row| {
                 Ok(Feedback {
                     side: row::named(row, 0, &Side::BOTH, Side::as_str)?,
-                    verdict: row::named(row, 1, &Verdict::ALL, Verdict::code)?,
+                    verdict: row::named(row, 1, &Verdict::ALL, Verdict::as_str)?,
                     by: row.get(2)?,
                     via: row::named(row, 3, &Channel::ALL, Channel::code)?,
                     note: row.get(4)?,

@@ -5,6 +5,8 @@
 //!                           <--answer----  one transaction for all that waits, synced, then answers
 //! ```
 //!
+//! Who only reads, beside a running daemon, has a connection of its own ([`summary`], [`cases`]).
+//!
 //! An [`Operation`] is made by the file of its table family ([`instances`], [`lists`], [`jobs`],
 //! [`results`], [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
@@ -12,6 +14,7 @@
 pub mod alerts;
 pub mod audit;
 pub mod beside;
+pub mod cases;
 pub mod deliveries;
 pub mod feedback;
 pub mod instances;

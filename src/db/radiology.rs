@@ -196,6 +196,18 @@ pub fn signed() -> Operation<Vec<ReportedStudy>> {
     })
 }
 
+/// Whether the newest report of a study is signed and mentions no mass.
+pub(super) fn is_signed_without_mass(
+    connection: &Connection,
+    study: &str,
+) -> Result<bool, rusqlite::Error> {
+    let newest = connection
+        .prepare_cached(&format!("{NEWEST} AND study_instance_uid = ?1"))?
+        .query_row([study], read)
+        .optional()?;
+    Ok(newest.is_some_and(|it| it.status != ReportStatus::Preliminary && it.mention.is_none()))
+}
+
 fn of_study(
     connection: &Connection,
     study: &str,

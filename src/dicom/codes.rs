@@ -106,6 +106,11 @@ pub(crate) const HOUNSFIELD_UNIT: Code = ucum("[hnsf'U]", "Hounsfield unit");
 pub(crate) const PERCENT: Code = ucum("%", "Percent");
 /// Why other equipment is named (CID 7005).
 pub(crate) const PROCESSING_EQUIPMENT: Code = dcm("109102", "Processing Equipment");
+/// How an object was de-identified (CID 7050).
+pub(crate) const BASIC_CONFIDENTIALITY_PROFILE: Code =
+    dcm("113100", "Basic Application Confidentiality Profile");
+pub(crate) const MODIFIED_DATES: Code =
+    dcm("113107", "Retain Longitudinal Temporal Information Modified Dates Option");
 /// Laterality (CID 244).
 pub(crate) const fn laterality(side: Side) -> Code {
     match side {
@@ -132,12 +137,18 @@ impl Code {
         tag: Tag,
         more: impl FnOnce(&mut InMemDicomObject),
     ) {
+        let mut item = self.item();
+        more(&mut item);
+        object.put(sequence(tag, vec![item]));
+    }
+
+    /// An item with this code, for a sequence of several.
+    pub(crate) fn item(self) -> InMemDicomObject {
         let mut item = InMemDicomObject::new_empty();
         put_text(&mut item, tags::CODE_VALUE, VR::SH, self.value);
         put_text(&mut item, tags::CODING_SCHEME_DESIGNATOR, VR::SH, self.scheme);
         put_text(&mut item, tags::CODE_MEANING, VR::LO, self.meaning);
-        more(&mut item);
-        object.put(sequence(tag, vec![item]));
+        item
     }
 
     /// Whether the first item of the sequence `tag` is this code. The meaning is for people.

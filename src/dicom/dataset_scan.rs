@@ -69,6 +69,8 @@ pub(crate) struct Scanned {
     pub(crate) syntax: &'static TransferSyntax,
     /// Where Pixel Data is; `None` where there is none.
     pub(crate) pixel_data: Option<PixelData>,
+    /// Byte range of that whole element, its tag and its delimiters included.
+    pub(crate) pixel_element: Option<Range<u64>>,
     /// Byte at which a deflated data set begins; places are then counted in what it is inflated to.
     pub(crate) deflated_from: Option<u64>,
 }
@@ -109,19 +111,29 @@ pub(crate) fn scan_up_to(
     wanted: &[Tag],
     bytes_max: usize,
 ) -> Result<Scanned, ScanError> {
+    scan_where(source, length, |tag| wanted.contains(&tag), bytes_max)
+}
+
+/// As [`scan_up_to`], with whatever `is_wanted`: for who changes a header and knows what is not to stay.
+pub(crate) fn scan_where(
+    source: impl Read + Seek,
+    length: u64,
+    is_wanted: impl Fn(Tag) -> bool,
+    bytes_max: usize,
+) -> Result<Scanned, ScanError> {
     if length == 0 {
         return Err(ScanError::Empty);
     }
     let mut walker = Walker::new(BufReader::new(source), length, bytes_max);
     let syntax = walker.read_prologue()?;
     if !syntax.is_deflated {
-        return walker.scan(syntax, wanted);
+        return walker.scan(syntax, is_wanted);
     }
     let start = walker.position;
     let inflated = inflate(walker.reader)?;
     let length = inflated.len() as u64;
     let reader = BufReader::new(Cursor::new(inflated));
-    let scanned = Walker::new(reader, length, bytes_max).scan(syntax, wanted)?;
+    let scanned = Walker::new(reader, length, bytes_max).scan(syntax, is_wanted)?;
     Ok(Scanned { deflated_from: Some(start), ..scanned })
 }
 
@@ -137,7 +149,7 @@ pub(crate) fn scan_message(
     let syntax = plain.ok_or_else(|| ScanError::TransferSyntax(syntax.to_string()))?;
     let (reader, length) = (BufReader::new(Cursor::new(data_set)), data_set.len() as u64);
     let walker = Walker::new(reader, length, limits::HEADER_BYTES_MAX);
-    Ok(walker.scan(syntax, wanted)?.object)
+    Ok(walker.scan(syntax, |tag| wanted.contains(&tag))?.object)
 }
 
 /// What a deflated data set is inflated to, up to [`limits::INFLATED_BYTES_MAX`].
@@ -156,6 +168,18 @@ pub(crate) fn inflate(source: impl Read) -> Result<Vec<u8>, ScanError> {
         return Err(ScanError::Inflated);
     }
     Ok(inflated)
+}
+
+/// What `dicom-object` reads and writes elements of an encoding with.
+pub(crate) fn native(
+    encoding: Encoding,
+) -> &'static dicom_transfer_syntax_registry::TransferSyntax {
+    let registered = TransferSyntaxRegistry.get(match encoding {
+        Encoding::IMPLICIT_LE => uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        Encoding::EXPLICIT_BE => EXPLICIT_VR_BIG_ENDIAN,
+        _ => uids::EXPLICIT_VR_LITTLE_ENDIAN,
+    });
+    registered.expect("the registry has native ones")
 }
 
 struct Header {
@@ -194,10 +218,11 @@ impl<R: Read + Seek> Walker<R> {
     fn scan(
         mut self,
         syntax: &'static TransferSyntax,
-        wanted: &[Tag],
+        is_wanted: impl Fn(Tag) -> bool,
     ) -> Result<Scanned, ScanError> {
         let mut kept = Vec::new();
         let mut pixel_data = None;
+        let mut pixel_element = None;
         let mut has_character_set = false;
         while self.length - self.position >= 8 {
             let start = self.position;
@@ -206,14 +231,19 @@ impl<R: Read + Seek> Walker<R> {
                 return Err(ScanError::NotDicom("an item stands outside a sequence"));
             }
             if header.tag == tags::PIXEL_DATA {
-                pixel_data = Some(self.pixel_data(&header, syntax)?);
+                let found = self.pixel_data(&header, syntax)?;
+                let end = match &found {
+                    PixelData::Native(range) => range.end,
+                    PixelData::Encapsulated(_) => self.position,
+                };
+                (pixel_data, pixel_element) = (Some(found), Some(start..end));
                 break;
             }
             // Floating-point pixels, signatures and padding come after it; none of them is wanted.
             if header.tag.group() > PIXEL_GROUP {
                 break;
             }
-            let keep = wanted.contains(&header.tag);
+            let keep = is_wanted(header.tag);
             self.note_character_set(keep, header.tag, start, syntax.encoding)?;
             self.walk_value(&header, syntax.encoding, keep)?;
             if keep {
@@ -230,16 +260,10 @@ impl<R: Read + Seek> Walker<R> {
                 }
             }
         }
-        let registered = TransferSyntaxRegistry.get(match syntax.encoding {
-            Encoding::IMPLICIT_LE => uids::IMPLICIT_VR_LITTLE_ENDIAN,
-            Encoding::EXPLICIT_BE => EXPLICIT_VR_BIG_ENDIAN,
-            _ => uids::EXPLICIT_VR_LITTLE_ENDIAN,
-        });
-        let registered = registered.expect("the registry has native ones");
-        let object = InMemDicomObject::read_dataset_with_ts(&kept[..], registered)
+        let object = InMemDicomObject::read_dataset_with_ts(&kept[..], native(syntax.encoding))
             .map_err(|source| ScanError::Parse(Box::new(source)))?;
         let object = if has_character_set { unicode::decode_texts(object) } else { object };
-        Ok(Scanned { object, syntax, pixel_data, deflated_from: None })
+        Ok(Scanned { object, syntax, pixel_data, pixel_element, deflated_from: None })
     }
 
     /// Where pixel data is, without reading it.

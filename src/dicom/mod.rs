@@ -9,6 +9,7 @@ pub mod ct_image;
 pub mod ct_pixels;
 pub mod ct_series_writer;
 mod dataset_scan;
+pub mod deidentify;
 pub mod derived_object;
 pub mod dimse;
 mod encapsulated;

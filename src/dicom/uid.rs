@@ -154,8 +154,12 @@ pub fn derived_uid(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let digest = hash.finalize();
-    let mut bytes: [u8; 16] = digest[..16].try_into().expect("a SHA-256 has 32 bytes");
+    uid_of_digest(hash.finalize().into())
+}
+
+/// A UID from a digest of 256 bits, as [`derived_uid`] makes it.
+pub(crate) fn uid_of_digest(digest: [u8; 32]) -> String {
+    let mut bytes: [u8; 16] = std::array::from_fn(|at| digest[at]);
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
     format!("2.25.{}", u128::from_be_bytes(bytes))

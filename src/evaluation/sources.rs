@@ -42,6 +42,8 @@ pub struct Source {
     pub site: String,
     /// `neck`, `head`; empty where unknown.
     pub protocol: String,
+    /// Right, then left: whether a mass may be there that nobody outlined.
+    pub unmasked: [bool; 2],
     /// What kind of cohort it is of. OpenKBP's cases have no masses of their own.
     pub kind: CohortKind,
     entry: Entry,
@@ -102,6 +104,7 @@ fn of_openkbp(entry: OpenKbpEntry) -> Source {
         split: entry.split.clone(),
         site: String::new(),
         protocol: String::new(),
+        unmasked: [false; 2],
         kind: CohortKind::DrawnIntoReal,
         entry: Entry::OpenKbp(entry),
     }
@@ -114,6 +117,7 @@ fn of_row(cohort: &Arc<Cohort>, row: &CohortRow) -> Source {
         split: split_of(row).into(),
         site: row.site.clone(),
         protocol: row.protocol.clone(),
+        unmasked: row.unmasked,
         kind: match (row.body.is_empty(), row.seed) {
             (false, _) => CohortKind::NoGland,
             (true, Some(_)) => CohortKind::Phantom,

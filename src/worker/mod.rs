@@ -6,7 +6,7 @@
 //!                       +-- fails or panics: queued again; at the last attempt not assessable
 //! ```
 
-mod objects;
+pub mod objects;
 pub mod series;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -41,7 +41,7 @@ fn try_write(
     analysed: &Analysed,
 ) -> Result<ResultFiles, WriteError> {
     let Analysed { report, detail } = analysed;
-    let source = source(patient, job);
+    let source = source(patient, &job.instances);
     let found = detail.as_ref().map(Detail::found);
     let series = ScreenedSeries { report, source: &source, serial_number: SERIAL_NUMBER, found };
     let (folder, written) = write_durably(results, &series)?;
@@ -49,13 +49,14 @@ fn try_write(
     Ok(ResultFiles::new(folder.into(), names.collect()))
 }
 
-/// Every instance of the job, also those that no image could be read from.
-fn source(patient: &PatientStudy, job: &Job) -> Source {
+/// Every instance of a job, also those that no image could be read from.
+#[must_use]
+pub fn source(patient: &PatientStudy, instances: &[ReceivedInstance]) -> Source {
     let reference = |it: &ReceivedInstance| Reference {
         sop_class: it.sop_class.clone(),
         sop_instance: it.sop_instance.clone(),
     };
-    let mut instances: Vec<_> = job.instances.iter().map(reference).collect();
+    let mut instances: Vec<_> = instances.iter().map(reference).collect();
     instances.sort_unstable_by(|a, b| a.sop_instance.cmp(&b.sop_instance));
     Source { patient_study: patient.clone(), instances }
 }

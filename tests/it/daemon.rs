@@ -6,7 +6,7 @@ mod committed;
 mod complete;
 mod compressed;
 mod contract;
-
+mod export;
 mod hl7;
 mod kill;
 mod orders;

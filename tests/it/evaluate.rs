@@ -96,3 +96,25 @@ fn a_policy_of_another_kind_is_refused_with_its_name() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("policy.toml"));
 }
+
+#[test]
+fn a_side_without_an_outline_is_neither_taught_nor_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cohort, tensors] = ["cohort", "tensors"].map(|name| path(folder.path(), name));
+    let small = ["--matrix", "96", "--spacing", "4", "--out", &cohort];
+    parotidd(&[&["phantom", "--cohort", "2", "--seed", "10"], &small[..]].concat());
+    let table = "case,unmasked\nphantom-10,left\nphantom-11,\n";
+    fs::write(Path::new(&cohort).join("cohort.csv"), table).unwrap();
+    parotidd(&["prepare", &cohort, "--out", &tensors, "--variants", "0"]);
+    let index = fs::read_to_string(Path::new(&tensors).join("segmenter/index.csv")).unwrap();
+    let has = |stem: &str| index.lines().any(|line| line.starts_with(stem));
+    assert!(has("phantom-10-right-0") && has("phantom-11-left-0"), "{index}");
+    assert!(!has("phantom-10-left"), "{index}");
+    let evaluated = parotidd(&["evaluate", &cohort]);
+    let said = String::from_utf8(evaluated.stderr).unwrap();
+    assert!(
+        said.contains("left out: phantom-10: it may have a mass that nobody outlined"),
+        "{said}"
+    );
+    assert!(!said.contains("phantom-11"), "{said}");
+}

@@ -14,6 +14,7 @@ const ROOMS: &[&str] = &[
     "error",
     "reason",
     "secret_file",
+    "verdict",
     "status",
     "status_writer",
     // 1
@@ -45,6 +46,7 @@ const ROOMS: &[&str] = &[
     "config",
     "dicom::result_objects",
     "worker",
+    "export",
     "fuzzing",
     // 6
     "daemon",

@@ -106,9 +106,11 @@ pub struct ObjectFile {
     pub path: PathBuf,
 }
 
+/// Name of the outlines' file.
+pub const OUTLINES: &str = "seg.dcm";
 /// Names of the files that there may be.
 pub const FILE_NAMES: [&str; 6] =
-    ["seg.dcm", "sr.dcm", "key-right.dcm", "key-left.dcm", "gsps.dcm", "report.dcm"];
+    [OUTLINES, "sr.dcm", "key-right.dcm", "key-left.dcm", "gsps.dcm", "report.dcm"];
 
 const PAGE: DerivedKind = DerivedKind {
     name: "page",
@@ -129,7 +131,7 @@ pub fn write_durably(
     root: &Path,
     series: &ScreenedSeries,
 ) -> Result<(String, Vec<ObjectFile>), WriteError> {
-    let name = derived_from(series).uid(&["folder"]);
+    let name = folder_name(series.report, series.source, series.serial_number);
     let folder = root.join(&name);
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -166,6 +168,25 @@ pub fn write(folder: &Path, series: &ScreenedSeries) -> Result<Vec<ObjectFile>, 
     write_encapsulated_pdf(&report, &from, &PAGE, &pdf, &series.source.instances)?;
     written.push(ObjectFile { reference: from.reference(&PAGE, 1), path: report });
     Ok(written)
+}
+
+/// Writes the outlines alone; `None` where there is nothing to outline, or the images have no frame of reference to
+/// outline it in.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_outlines(
+    path: &Path,
+    series: &ScreenedSeries,
+) -> Result<Option<Reference>, WriteError> {
+    let written = outlines::write(path, series, &derived_from(series))?;
+    Ok(written.map(|it| it.reference))
+}
+
+/// The folder that [`write_durably`] gives a result.
+#[must_use]
+pub fn folder_name(report: &ScreeningReport, source: &Source, serial_number: &str) -> String {
+    derived_from(&ScreenedSeries { report, source, serial_number, found: None }).uid(&["folder"])
 }
 
 fn derived_from(series: &ScreenedSeries) -> DerivedFrom {

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::units::{CubicCentimeters, Side};
 
 /// Columns that are read; others are left alone.
-const COLUMNS: &str = "case, patient, series, truth, labels, split, site, protocol, body, tumor_side, tumor_cm3, seed";
+const COLUMNS: &str = "case, patient, series, truth, labels, unmasked, split, site, protocol, body, tumor_side, tumor_cm3, seed";
 
 /// What spreadsheets put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -30,6 +30,8 @@ pub struct CohortRow {
     pub truth: Truth,
     /// What the outlines' own names or values mean.
     pub labels: Option<LabelMap>,
+    /// Right, then left: whether a mass may be there that nobody outlined.
+    pub unmasked: [bool; 2],
     /// What the case is for.
     pub split: Split,
     /// Seed of a phantom.
@@ -279,6 +281,7 @@ fn parse_row(values: &Values<'_>) -> Result<CohortRow, Wrong> {
         series: values.get("series").map(|text| path("series", text)).transpose()?,
         truth: truth(values)?,
         labels,
+        unmasked: values.parse("unmasked", sides, "right, left or right;left")?.unwrap_or_default(),
         split: values.parse("split", split, "train, validation or test")?.unwrap_or_default(),
         seed: values.parse("seed", |text| text.parse().ok(), "a whole number")?,
         site: values.text("site"),
@@ -319,6 +322,16 @@ fn path(column: &'static str, text: &str) -> Result<PathBuf, Wrong> {
         return Err((column, what));
     }
     Ok(path)
+}
+
+/// Right, then left.
+fn sides(text: &str) -> Option<[bool; 2]> {
+    let mut found = [false; 2];
+    for name in text.split(';').map(str::trim) {
+        let side = Side::BOTH.into_iter().find(|side| name.eq_ignore_ascii_case(side.as_str()))?;
+        found[side as usize] = true;
+    }
+    Some(found)
 }
 
 fn split(text: &str) -> Option<Split> {
@@ -411,6 +424,22 @@ mod tests {
         assert_eq!(rows(table), Ok(vec![expected]));
         let least = CohortRow { case: "c".into(), patient: "c".into(), ..CohortRow::default() };
         assert_eq!(rows("case\r\nc\r\n"), Ok(vec![least]));
+    }
+
+    #[test]
+    fn sides_without_an_outline_are_named() {
+        let check = |value: &str, expected: Result<[bool; 2], &str>| {
+            let found = rows(&format!("case,unmasked\nc,{value}\n"));
+            let found = found.map(|rows| rows[0].unmasked);
+            assert_eq!(
+                found,
+                expected.map_err(|what| format!("line 2, column `unmasked`: {what}"))
+            );
+        };
+        check("", Ok([false, false]));
+        check("left", Ok([false, true]));
+        check("Right; left", Ok([true, true]));
+        check("both", Err("`both` is not right, left or right;left"));
     }
 
     #[test]
