@@ -91,6 +91,10 @@ pub const RECEIPT_BYTES_MAX: usize = 4096;
 pub const SECRET_FILE_BYTES_MAX: u64 = 16 * 1024;
 /// Secrets that a webhook is signed with at once: the old one and the new one, and twice that.
 pub const SIGNING_SECRETS_MAX: usize = 4;
+/// Largest answer to a FHIR transaction that is read: some dozen entries with what became of each.
+pub const FHIR_ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// Issues of a FHIR server's refusal that are kept.
+pub const FHIR_ISSUES_MAX: usize = 8;
 
 /// Time the daemon takes to finish what it is doing after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(20);

@@ -88,6 +88,13 @@ impl std::fmt::Display for Side {
     }
 }
 
+/// As many decimals as a measurement is worth.
+#[must_use]
+pub fn rounded(value: f64, decimals: i32) -> f64 {
+    let unit = 10.0_f64.powi(decimals);
+    (value * unit).round() / unit
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

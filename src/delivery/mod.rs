@@ -13,6 +13,7 @@ mod alert;
 mod authorities;
 pub mod case;
 pub mod destination;
+pub mod fhir;
 mod hl7;
 mod http;
 pub mod links;
@@ -26,6 +27,7 @@ mod secrets;
 mod senders;
 mod signature;
 mod webhook;
+mod words;
 
 use std::error::Error;
 use std::future::Future;

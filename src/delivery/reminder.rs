@@ -72,7 +72,7 @@ fn for_one(rules: &Rules, reminder: &Reminder<'_>, to: &Destination) -> Option<N
     let url = links.map(|links| links.url(reminder.result_key, &to.name));
     let payload = match &to.kind {
         Kind::Webhook(_) => json(reminder, &id, url.as_deref()),
-        Kind::Pacs(_) | Kind::Hl7(_) => return None,
+        Kind::Pacs(_) | Kind::Hl7(_) | Kind::Fhir(_) => return None,
     };
     let due = to.duty.first_from(reminder.now_unix_ms, &rules.policy.zone);
     Some(NewDelivery {

@@ -15,6 +15,7 @@ use parotidd::units::{CubicCentimeters, Millimeters, Side, VoxelCount};
 
 use crate::appliance::report;
 
+mod fhir;
 mod webhook;
 
 /// Time for one attempt: a server in Python on a busy machine needs some.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::DestinationError;
+use crate::delivery::fhir::FhirSettings;
 use crate::delivery::hl7::Hl7Settings;
 use crate::delivery::pacs::PacsSettings;
 use crate::delivery::webhook::WebhookSettings;
@@ -17,6 +18,8 @@ pub enum Kind {
     Pacs(PacsSettings),
     /// ORU^R01 over MLLP.
     Hl7(Hl7Settings),
+    /// A transaction for a FHIR R4 server.
+    Fhir(FhirSettings),
 }
 
 impl Kind {
@@ -30,6 +33,7 @@ impl Kind {
             "webhook" => read(settings).map(Self::Webhook),
             "pacs" => read(settings).map(Self::Pacs),
             "hl7" => read(settings).map(Self::Hl7),
+            "fhir" => read(settings).map(Self::Fhir),
             _ => {
                 return Err(DestinationError::Kind { name: name.into(), kind: kind.into() });
             }
@@ -48,6 +52,7 @@ impl Kind {
             Self::Webhook(_) => "webhook",
             Self::Pacs(_) => "pacs",
             Self::Hl7(_) => "hl7",
+            Self::Fhir(_) => "fhir",
         }
     }
 
@@ -56,7 +61,7 @@ impl Kind {
     pub fn is_push(&self) -> bool {
         match self {
             Self::Webhook(_) => true,
-            Self::Pacs(_) | Self::Hl7(_) => false,
+            Self::Pacs(_) | Self::Hl7(_) | Self::Fhir(_) => false,
         }
     }
 
@@ -66,6 +71,7 @@ impl Kind {
             Self::Webhook(settings) => written(settings),
             Self::Pacs(settings) => written(settings),
             Self::Hl7(settings) => written(settings),
+            Self::Fhir(settings) => written(settings),
         }
     }
 }

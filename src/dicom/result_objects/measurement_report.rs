@@ -31,7 +31,7 @@ use crate::dicom::structured_report::{ContentItem, SeriesEvidence, put_document,
 use crate::reason::Reason;
 use crate::screening::report::{CandidateReport, GlandReport, GlandState, NOT_FOR_DIAGNOSTIC_USE};
 use crate::screening::{Decision, ScreeningReport};
-use crate::units::Side;
+use crate::units::{Side, rounded};
 
 pub(super) const KIND: DerivedKind = DerivedKind {
     name: "sr",
@@ -251,12 +251,6 @@ fn site(side: Side) -> ContentItem {
     let laterality = codes::laterality(side);
     ContentItem::code(HasConceptModifier, codes::FINDING_SITE, codes::PAROTID_GLAND)
         .holding(vec![ContentItem::code(HasConceptModifier, codes::LATERALITY, laterality)])
-}
-
-/// As many digits as the measurement is worth.
-fn rounded(value: f64, digits: i32) -> f64 {
-    let unit = 10.0_f64.powi(digits);
-    (value * unit).round() / unit
 }
 
 fn measurements(it: &CandidateReport) -> [ContentItem; 4] {
