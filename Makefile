@@ -94,7 +94,7 @@ peers:
 	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } && \
 	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q curl dcmtk dicom3tools orthanc poppler-utils systemd python3-venv; } || \
 	  echo "curl, DCMTK, dicom3tools, Orthanc, poppler-utils, systemd-analyze or python3-venv are missing: tests against them will be skipped" >&2
-	@target/peers-venv/bin/python -c 'import dicomweb_client, fhir.resources, highdicom, hl7, hl7apy, pynetdicom, standardwebhooks' 2>/dev/null || { python3 -m venv target/peers-venv && \
+	@target/peers-venv/bin/python -c 'import aiosmtpd, dicomweb_client, fhir.resources, highdicom, hl7, hl7apy, pynetdicom, standardwebhooks' 2>/dev/null || { python3 -m venv target/peers-venv && \
 	  target/peers-venv/bin/pip install --quiet --requirement tests/peers/requirements.txt; } || \
 	  echo "the libraries of tests/peers cannot be installed: tests with them will be skipped" >&2
 	@$(ONNXRUNTIME) || echo "onnxruntime cannot be installed: the test against it will be skipped" >&2

@@ -95,6 +95,10 @@ pub const SIGNING_SECRETS_MAX: usize = 4;
 pub const FHIR_ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// Issues of a FHIR server's refusal that are kept.
 pub const FHIR_ISSUES_MAX: usize = 8;
+/// Most recipients of one e-mail.
+pub const MAIL_RECIPIENTS_MAX: usize = 32;
+/// Bytes of a mail server's reply that are kept.
+pub const MAIL_REPLY_BYTES_MAX: usize = 512;
 
 /// Time the daemon takes to finish what it is doing after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(20);

@@ -13,6 +13,8 @@ mod alert;
 mod authorities;
 pub mod case;
 pub mod destination;
+mod digest;
+pub mod email;
 pub mod fhir;
 mod hl7;
 mod http;

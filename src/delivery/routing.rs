@@ -28,12 +28,13 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::alert::{self, Digest, DigestEntry};
+use super::alert;
 use super::case::Case;
 use super::destination::{Destination, Kind};
+use super::digest::{Digest, DigestEntry};
 use super::pacs::ResultFiles;
 use super::policy::AlertPolicy;
-use super::{fhir, oru};
+use super::{email, fhir, oru};
 use crate::clock::rfc3339;
 use crate::db::alerts::{Standing, Tier};
 use crate::db::deliveries::{DeliveryKind, NewDelivery, Told};
@@ -175,6 +176,7 @@ impl Routing<'_> {
         match &destination.kind {
             Kind::Webhook(_) => Some(alert::alert(&case)),
             Kind::Hl7(settings) => Some(oru::oru(&case, settings)),
+            Kind::Email(settings) => Some(email::mail(&case, settings)),
             Kind::Fhir(settings) => Some(fhir::bundle(&case, settings)),
             // Other objects than before, always: they name the instances that they are about.
             Kind::Pacs(_) => self.about.files.as_ref().map(|files| {
@@ -218,6 +220,7 @@ impl Routing<'_> {
         let digest = Digest { id: &id, due_unix_ms, per_day_max, entries };
         let payload = match &destination.kind {
             Kind::Webhook(_) => alert::digest(&digest),
+            Kind::Email(settings) => email::digest(&digest, settings),
             Kind::Pacs(_) | Kind::Hl7(_) | Kind::Fhir(_) => return None,
         };
         Some(NewDelivery {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::email::Email;
 use super::fhir::Fhir;
 use super::hl7::Hl7;
 use super::pacs::Pacs;
@@ -47,6 +48,7 @@ fn channel(destination: &Destination, means: &Means<'_>) -> Result<Channel, Dest
     let sender: Arc<dyn Sender> = match &destination.kind {
         Kind::Webhook(settings) => Arc::new(Webhook::open(&name, settings)?),
         Kind::Hl7(settings) => Arc::new(Hl7::new(settings)),
+        Kind::Email(settings) => Arc::new(Email::open(&name, settings)?),
         Kind::Fhir(settings) => Arc::new(Fhir::open(&name, settings)?),
         Kind::Pacs(settings) => {
             let tls = means.tls.filter(|_| settings.tls);

@@ -15,6 +15,7 @@ use parotidd::units::{CubicCentimeters, Millimeters, Side, VoxelCount};
 
 use crate::appliance::report;
 
+mod email;
 mod fhir;
 mod webhook;
 

@@ -236,6 +236,7 @@ fn each_thing_stands_in_its_room_alone() {
         ("use axum", &["src/console/", "src/cli/demo.rs"]),
         ("lettre::", &["src/delivery/"]),
         ("multer::", &["src/dicom/stow/"]),
+        ("lettre", &["src/delivery/email/"]),
         ("use nifti::", &["src/evaluation/labels/"]),
         ("use csv::", &["src/evaluation/"]),
         ("unsafe {", &["src/display/framebuffer.rs", "src/inference/kernels/"]),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::DestinationError;
+use crate::delivery::email::EmailSettings;
 use crate::delivery::fhir::FhirSettings;
 use crate::delivery::hl7::Hl7Settings;
 use crate::delivery::pacs::PacsSettings;
@@ -18,6 +19,8 @@ pub enum Kind {
     Pacs(PacsSettings),
     /// ORU^R01 over MLLP.
     Hl7(Hl7Settings),
+    /// Mail to people.
+    Email(EmailSettings),
     /// A transaction for a FHIR R4 server.
     Fhir(FhirSettings),
 }
@@ -33,6 +36,7 @@ impl Kind {
             "webhook" => read(settings).map(Self::Webhook),
             "pacs" => read(settings).map(Self::Pacs),
             "hl7" => read(settings).map(Self::Hl7),
+            "email" => read(settings).map(Self::Email),
             "fhir" => read(settings).map(Self::Fhir),
             _ => {
                 return Err(DestinationError::Kind { name: name.into(), kind: kind.into() });
@@ -52,6 +56,7 @@ impl Kind {
             Self::Webhook(_) => "webhook",
             Self::Pacs(_) => "pacs",
             Self::Hl7(_) => "hl7",
+            Self::Email(_) => "email",
             Self::Fhir(_) => "fhir",
         }
     }
@@ -60,7 +65,7 @@ impl Kind {
     #[must_use]
     pub fn is_push(&self) -> bool {
         match self {
-            Self::Webhook(_) => true,
+            Self::Webhook(_) | Self::Email(_) => true,
             Self::Pacs(_) | Self::Hl7(_) | Self::Fhir(_) => false,
         }
     }
@@ -71,6 +76,7 @@ impl Kind {
             Self::Webhook(settings) => written(settings),
             Self::Pacs(settings) => written(settings),
             Self::Hl7(settings) => written(settings),
+            Self::Email(settings) => written(settings),
             Self::Fhir(settings) => written(settings),
         }
     }
