@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parotidd::clock::SystemClock;
+use parotidd::config::Config;
+use parotidd::error::Chain;
 use parotidd::limits::DRAIN;
 use parotidd::system::heartbeat::Heartbeats;
 use parotidd::system::notify;
@@ -116,7 +118,26 @@ fn the_example_settings_are_toml_and_so_are_its_commented_lines() {
         assert_eq!(table["dicom"]["listen"][0].as_str(), Some("127.0.0.1:11112"));
     };
     check(&settings, 0);
-    check(&uncommented, 3);
+    check(&uncommented, 5);
+    read(&uncommented);
+}
+
+/// Reads settings as the daemon does.
+fn read(settings: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("parotidd.toml");
+    std::fs::write(&path, settings).unwrap();
+    Config::load(Some(&path)).unwrap_or_else(|error| panic!("{}\n{settings}", Chain(&error)))
+}
+
+#[test]
+fn the_examples_about_alerts_are_settings() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let blocks: Vec<_> = blocks.collect();
+    assert_eq!(blocks.len(), 5);
+    assert_eq!(read(&blocks.join("\n")).destinations.len(), 4);
 }
 
 /// Says that this process is the child of the test below.
