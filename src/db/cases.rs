@@ -137,9 +137,9 @@ fn case(row: &Row<'_>) -> Result<StoredCase, rusqlite::Error> {
 mod tests {
     use super::*;
     use crate::db::instances::tests::instance;
-    use crate::db::results::tests::report;
-    use crate::db::results::{JobEnd, commit};
-    use crate::db::{Db, jobs};
+    use crate::db::results::tests::{at, report};
+    use crate::db::results::{JobEnd, Routed, commit};
+    use crate::db::{Db, jobs, open};
 
     /// Records instance `n` of a series, screens what there is of it at `unix_ms`.
     fn screen(db: &Db, series: u32, n: u32, decision: Decision, unix_ms: i64) {
@@ -148,7 +148,8 @@ mod tests {
         let queued = jobs::enqueue(uid, "m".into(), CompleteBy::Count, 0);
         db.call_blocking(queued).unwrap();
         let job = db.call_blocking(jobs::claim()).unwrap().unwrap();
-        let end = commit(job.id, JobEnd::Done, report(decision), unix_ms, |_| Vec::new());
+        let end =
+            commit(job.id, JobEnd::Done, report(decision), at(unix_ms), |_| Routed::default());
         db.call_blocking(end).unwrap();
     }
 

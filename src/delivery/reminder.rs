@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::destination::{Destination, Kind};
+use super::email;
 use super::routing::{Rules, reminder_key};
 use crate::clock::rfc3339;
 use crate::db::deliveries::{DeliveryKind, NewDelivery};
@@ -31,6 +32,13 @@ pub struct Reminder<'a> {
     pub series: &'a str,
     /// May be empty.
     pub accession_number: &'a str,
+}
+
+impl Reminder<'_> {
+    /// Whether the series was flagged and the report has no mass; else it is the other way round.
+    pub(super) fn is_about_flagged(&self) -> bool {
+        self.list == "flagged_not_in_report"
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,12 +75,13 @@ pub fn remind(rules: &Rules, reminder: &Reminder<'_>) -> Vec<NewDelivery> {
 
 fn for_one(rules: &Rules, reminder: &Reminder<'_>, to: &Destination) -> Option<NewDelivery> {
     let id = reminder_key(reminder.result_key, &to.name);
-    let is_flagged = reminder.list == "flagged_not_in_report";
+    let is_flagged = reminder.is_about_flagged();
     let links = rules.policy.links.as_ref().filter(|_| is_flagged);
     let url = links.map(|links| links.url(reminder.result_key, &to.name));
     let payload = match &to.kind {
         Kind::Webhook(_) => json(reminder, &id, url.as_deref()),
-        Kind::Pacs(_) | Kind::Hl7(_) => return None,
+        Kind::Email(settings) => email::reminder(reminder, &id, url.as_deref(), settings),
+        Kind::Pacs(_) | Kind::Hl7(_) | Kind::Fhir(_) => return None,
     };
     let due = to.duty.first_from(reminder.now_unix_ms, &rules.policy.zone);
     Some(NewDelivery {

@@ -224,9 +224,9 @@ impl Exporter<'_> {
             move |source| NotExported::Write { path, source }
         };
         let plan = assemble(images.clone(), same_pixels).map_err(NotExported::Assemble)?;
-        let patient = |it: &ReceivedInstance| PatientStudy::read(&self.spool.join(&it.path)).ok();
-        let patient = case.instances.iter().find_map(patient).unwrap_or_default();
-        let source = objects::source(&patient, &case.instances);
+        let read = |it: &ReceivedInstance| PatientStudy::read(&self.spool.join(&it.path)).ok();
+        let patient_study = case.instances.iter().find_map(read).unwrap_or_default();
+        let source = objects::source(&patient_study, &case.instances);
         let report = &case.report;
         let stored = masks::written(&self.results, report, &source);
         let is_screened_again = stored.is_none();

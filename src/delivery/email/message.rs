@@ -12,6 +12,7 @@ use super::settings::EmailSettings;
 use super::text::{self, Text};
 use crate::delivery::case::Case;
 use crate::delivery::digest::Digest;
+use crate::delivery::reminder::Reminder;
 use crate::phi::Phi;
 
 /// Version of the payload.
@@ -44,6 +45,17 @@ impl Mail {
     /// Several alerts in one.
     pub(super) fn of_digest(digest: &Digest<'_>, settings: &EmailSettings) -> Self {
         Self::new(digest.id, digest.due_unix_ms, text::of_digest(digest), settings)
+    }
+
+    /// About an answer and a report that do not agree.
+    pub(super) fn of_reminder(
+        reminder: &Reminder<'_>,
+        id: &str,
+        acknowledge_url: Option<&str>,
+        settings: &EmailSettings,
+    ) -> Self {
+        let text = text::of_reminder(reminder, id, acknowledge_url, settings.patient_data);
+        Self::new(id, reminder.now_unix_ms, text, settings)
     }
 
     fn new(id: &str, created_unix_ms: i64, text: Text, settings: &EmailSettings) -> Self {

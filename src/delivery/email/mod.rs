@@ -13,6 +13,7 @@ use self::session::Way;
 pub use self::settings::{EmailSettings, EmailSettingsError, MailAddress, NoMailAddress, Security};
 use super::case::Case;
 use super::digest::Digest;
+use super::reminder::Reminder;
 use super::{Attempt, DestinationError, SendError, Sender, authorities, secrets};
 use crate::db::deliveries::Delivery;
 
@@ -24,6 +25,16 @@ pub(super) fn mail(case: &Case<'_>, settings: &EmailSettings) -> String {
 /// The payload of a mail about several.
 pub(super) fn digest(digest: &Digest<'_>, settings: &EmailSettings) -> String {
     text(&Mail::of_digest(digest, settings))
+}
+
+/// The payload of a mail about an answer that a radiologist's report does not agree with.
+pub(super) fn reminder(
+    reminder: &Reminder<'_>,
+    id: &str,
+    acknowledge_url: Option<&str>,
+    settings: &EmailSettings,
+) -> String {
+    text(&Mail::of_reminder(reminder, id, acknowledge_url, settings))
 }
 
 fn text(mail: &Mail) -> String {
@@ -79,7 +90,8 @@ fn parameters(name: &str, settings: &EmailSettings) -> Result<TlsParameters, Des
 
 impl Sender for Email {
     fn send(&self, delivery: &Delivery, attempt: Attempt) -> Result<String, SendError> {
-        let mail: Mail = serde_json::from_str(&delivery.payload).map_err(SendError::Payload)?;
+        let mail: Mail = serde_json::from_str(&delivery.payload)
+            .map_err(|error| SendError::Payload(error.into()))?;
         let message = mail
             .message(&self.settings)
             .map_err(|_| SendError::Refused("no mail can be made of the delivery".to_owned()))?;

@@ -6,6 +6,7 @@
 use crate::clock::rfc3339;
 use crate::delivery::case::Case;
 use crate::delivery::digest::{Digest, DigestEntry};
+use crate::delivery::reminder::Reminder;
 use crate::delivery::words;
 use crate::screening::report::{Decision, NOT_FOR_DIAGNOSTIC_USE, ScreeningReport};
 use crate::units::rounded;
@@ -72,6 +73,39 @@ pub(super) fn of_digest(digest: &Digest<'_>) -> Text {
     Text { subject, body: text(&lines) }
 }
 
+/// About an answer that the radiologist's report does not agree with.
+pub(super) fn of_reminder(
+    reminder: &Reminder<'_>,
+    id: &str,
+    acknowledge_url: Option<&str>,
+    patient_data: bool,
+) -> Text {
+    let (subject, what) = if reminder.is_about_flagged() {
+        ("a flagged CT series, and no mass in its report", "was flagged, and its report names no")
+    } else {
+        (
+            "a mass in a report, and the CT series not flagged",
+            "was not flagged, and its report names a",
+        )
+    };
+    let mut lines = vec![
+        format!("A CT series {what} mass in"),
+        "a parotid gland. Reports are read by rules, which may be wrong.".to_owned(),
+        String::new(),
+    ];
+    if patient_data {
+        lines.extend(row("Accession number", reminder.accession_number));
+    }
+    lines.extend(row("Side", &words::sides(reminder.sides)));
+    lines.extend(row("Reference", reference(id)));
+    lines.push("`parotidd review` lists all of them.".to_owned());
+    if let Some(url) = acknowledge_url {
+        lines.extend(["", "To say what you think of it, open", url].map(str::to_owned));
+    }
+    lines.extend(foot(None));
+    Text { subject: format!("parotidd: {subject}"), body: text(&lines) }
+}
+
 fn entry_lines(entry: &DigestEntry<'_>) -> Vec<String> {
     let mut lines = vec![String::new(), words::answer(entry.report)];
     lines.extend(words::largest(entry.report).and_then(|size| row("Largest mass", &size)));
@@ -126,4 +160,38 @@ fn foot(report: Option<&ScreeningReport>) -> Vec<String> {
 
 fn text(lines: &[String]) -> String {
     lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Side;
+
+    #[test]
+    fn a_reminder_says_what_does_not_agree() {
+        let reminder = |list| Reminder {
+            result_key: "k",
+            now_unix_ms: 0,
+            list,
+            sides: &[Side::Right, Side::Left],
+            study: "1.2",
+            series: "1.2.1",
+            accession_number: "A1\r\n",
+        };
+        let flagged = reminder("flagged_not_in_report");
+        let mail = of_reminder(&flagged, "0123456789abcdef", Some("https://box/a"), true);
+        assert_eq!(mail.subject, "parotidd: a flagged CT series, and no mass in its report");
+        for part in
+            ["Accession number: A1\n", "right and left", "0123456789ab\n", "https://box/a\n"]
+        {
+            assert!(mail.body.contains(part), "{part}: {}", mail.body);
+        }
+        let mail = of_reminder(&reminder("in_report_not_flagged"), "id", None, false);
+        assert!(
+            mail.body.contains("was not flagged, and its report names a mass"),
+            "{}",
+            mail.body
+        );
+        assert!(!mail.body.contains("A1") && !mail.body.contains("open"), "{}", mail.body);
+    }
 }

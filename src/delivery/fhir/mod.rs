@@ -82,6 +82,9 @@ impl Fhir {
     pub(super) fn open(name: &str, settings: &FhirSettings) -> Result<Self, DestinationError> {
         let FhirSettings { url, bearer_token_file, authorities, .. } = settings;
         let http = Http::open(name, url, bearer_token_file.as_deref(), authorities.as_deref())?;
+        if !url.is_private() {
+            tracing::warn!(destination = name, "patients are named to it in the clear; use https");
+        }
         Ok(Self(http))
     }
 }
@@ -89,7 +92,8 @@ impl Fhir {
 impl Sender for Fhir {
     fn send(&self, delivery: &Delivery, attempt: Attempt) -> Result<String, SendError> {
         const JSON: &str = "application/fhir+json";
-        let sent: Sent = serde_json::from_str(&delivery.payload).map_err(SendError::Payload)?;
+        let sent: Sent = serde_json::from_str(&delivery.payload)
+            .map_err(|error| SendError::Payload(error.into()))?;
         // Entries without their resources are enough.
         let headers = [("Content-Type", JSON), ("Accept", JSON), ("Prefer", "return=minimal")];
         let mut answer = self.0.post(&headers, delivery.payload.as_bytes(), attempt)?;
