@@ -136,7 +136,7 @@ fn the_examples_about_alerts_are_settings() {
     let page = std::fs::read_to_string(page).unwrap();
     let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let blocks: Vec<_> = blocks.collect();
-    assert_eq!(blocks.len(), 5);
+    assert_eq!(blocks.len(), 6);
     assert_eq!(read(&blocks.join("\n")).destinations.len(), 4);
 }
 
