@@ -1,4 +1,6 @@
-"""A mail server on *aiosmtpd*: `python mail_server.py SETTINGS`, SETTINGS as JSON:
+"""A mail server on *aiosmtpd*: `python mail_server.py SETTINGS`.
+
+SETTINGS as JSON:
 
   security             "starttls" (asked for before anything else), "tls" or "none"
   certificate, key     for TLS, PEM files
