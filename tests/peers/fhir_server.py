@@ -1,8 +1,8 @@
 """A FHIR R4 server with transactions alone: `python fhir_server.py [ANSWER...]`.
 
-Bundles are validated by *fhir.resources*; conditional creates and updates are done as R4 has them, in memory. Takes
-a free port, prints it as its first line, and then for each request a JSON line: what it heard, what is wrong with
-it, and all resources that it has by then. ANSWER, each in turn, then `ok`:
+Bundles are validated by *fhir.resources*; conditional creates and updates are done as R4 has them, in memory.
+Takes a free port, prints it as its first line, and then for each request a JSON line: what it heard, what is wrong
+with it, and all resources that it has by then. ANSWER, each in turn, then `ok`:
 
   ok        what R4 asks for
   lost      the same, but the connection is closed before the answer

@@ -3,8 +3,8 @@
 Over TLS with the latter.
 
 Takes a free port, prints it as its first line, and then each request as a JSON line: its headers, its body, and
-what the library *standardwebhooks* finds in it with SECRET, or why it refuses it. Answers with each STATUS in turn,
-then with 200.
+what the library *standardwebhooks* finds in it with SECRET, or why it refuses it. Answers with each STATUS in
+turn, then with 200.
 """
 
 import json
