@@ -121,19 +121,19 @@ fn check_committed(archive: &Archive, case: &Case, n_asked: usize) {
 
 #[test]
 fn a_report_on_the_association_that_asked_is_the_receipt() {
-    let Some((archive, case)) = deliver("same", "delivered destination=archive") else { return };
+    let Some((archive, case)) = deliver("same", ": delivered destination=archive") else { return };
     check_committed(&archive, &case, 1);
 }
 
 #[test]
 fn so_is_one_of_an_archive_that_hangs_up_and_calls_back() {
-    let Some((archive, case)) = deliver("later", "delivered destination=archive") else { return };
+    let Some((archive, case)) = deliver("later", ": delivered destination=archive") else { return };
     check_committed(&archive, &case, 1);
 }
 
 #[test]
 fn what_nobody_asked_for_is_not_believed() {
-    let Some((archive, case)) = deliver("unasked", "delivered destination=archive") else {
+    let Some((archive, case)) = deliver("unasked", ": delivered destination=archive") else {
         return;
     };
     check_committed(&archive, &case, 1);
@@ -145,7 +145,7 @@ fn what_nobody_asked_for_is_not_believed() {
 
 #[test]
 fn what_an_archive_lost_is_sent_once_more() {
-    let Some((archive, case)) = deliver("fails_once", "delivered destination=archive") else {
+    let Some((archive, case)) = deliver("fails_once", ": delivered destination=archive") else {
         return;
     };
     check_committed(&archive, &case, 2);

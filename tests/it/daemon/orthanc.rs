@@ -143,7 +143,7 @@ fn archive(tls: Option<&Certificates>) {
     let Some(orthanc) = Orthanc::start(dicom_port, address, tls) else { return };
     store(&Phantoms::get().small, plain);
     daemon.wait_for_log("the peer has reported peer=ORTHANC");
-    daemon.wait_for_log(" delivered destination=archive");
+    daemon.wait_for_log(": delivered destination=archive");
     assert!(daemon.terminate().success());
     let series = orthanc.get("/series");
     let modalities = series.as_array().unwrap().iter().map(|id| {
