@@ -284,7 +284,7 @@ fn bad_settings_end_with_64_and_say_what_to_change() {
     check("[dicom]\nassociations_max = 0", "use 1 to 64");
     check("[series]\nquiet_s = 0", "use 1 to 3600");
     check("[stow]\nlisten = [\"0.0.0.0:8042\"]", "`stow.bearer_token_file` is not set");
-    check("[[destination]]\nname = \"ward\"\nkind = \"webhook\"", "needs `url`");
+    check("[[destination]]\nname = \"ward\"\nkind = \"webhook\"", "missing field `url`");
     check("[dicom\n", "line 3");
     let missing = run(&["check-config", "/nowhere/parotidd.toml"]);
     assert_eq!(missing.code, Some(64), "{missing:?}");

@@ -223,7 +223,7 @@ async fn peers_that_break_the_protocol_are_left() {
         "within",
     )
     .await;
-    check(pdu(&[(false, true, b"an entry")]), 1, "a response was due").await;
+    check(pdu(&[(false, true, b"an entry")]), 1, "a command was due").await;
     check(pdu(&[(true, true, &pending), (true, true, &pending)]), 1, "OtherMessage").await;
     // A malformed PDV, and a PDU that may not come.
     check(vec![4, 0, 0, 0, 0, 6, 0, 0, 0, 99, 1, 3], 1, "malformed").await;
