@@ -1,10 +1,13 @@
 //! Files that hold a secret: read with a bound, kept so that it does not print, judged by who else may read them.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rand::TryRngCore;
+use rand::rngs::OsRng;
 
 use crate::error::{Dispose, Disposition};
 use crate::limits::SECRET_FILE_BYTES_MAX;
@@ -85,6 +88,27 @@ pub fn caution_of_mode(what: &str, path: &Path) -> Option<String> {
             path.display()
         )
     })
+}
+
+/// Makes a key of random bytes for the appliance alone: the file must not be there, and its owner alone can read it. It
+/// is on the disk when this answers: a key that a power cut takes back would be another one after it.
+///
+/// # Errors
+/// When the file is there, or cannot be written; then nothing of it stays.
+pub fn make_key<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut key = [0; N];
+    let written = OsRng
+        .try_fill_bytes(&mut key)
+        .map_err(io::Error::other)
+        .and_then(|()| file.write_all(&key))
+        .and_then(|()| file.sync_all())
+        .and_then(|()| path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()));
+    if written.is_err() {
+        // Half a key would stand in the way of the next attempt.
+        let _ = fs::remove_file(path);
+    }
+    written.map(|()| key)
 }
 
 #[cfg(test)]

@@ -3,18 +3,15 @@
 //! `BASE/alerts/RESULT/DESTINATION/SIGNATURE`. The signature is HMAC-SHA256 (RFC 2104) with a key that never leaves the
 //! appliance, so that a link can be neither guessed nor changed; it says to whom the link was sent.
 
-use std::fmt;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::{fmt, fs, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use sha2::Sha256;
+
+use crate::secret_file;
 
 const KEY_BYTES: usize = 32;
 
@@ -40,7 +37,9 @@ impl Links {
     pub fn open(base: &str, key_file: &Path) -> io::Result<Self> {
         let bytes = match fs::read(key_file) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => new_key(key_file)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                secret_file::make_key::<KEY_BYTES>(key_file)?.to_vec()
+            }
             Err(error) => return Err(error),
         };
         let key = bytes.try_into().map_err(|_| {
@@ -74,15 +73,6 @@ impl Links {
         }
         mac
     }
-}
-
-fn new_key(path: &Path) -> io::Result<Vec<u8>> {
-    let mut key = vec![0; KEY_BYTES];
-    OsRng.try_fill_bytes(&mut key).map_err(io::Error::other)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -4,14 +4,12 @@
 //! a site and another one elsewhere, and nobody can go back, or try names, without the key.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, Mac};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use sha2::Sha256;
 
 use crate::dicom::deidentify::{Dates, UidMap};
@@ -19,12 +17,11 @@ use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::dicom::worklist::PatientIdentity;
 use crate::error::{Dispose, Disposition};
 use crate::limits::{EXPORT_KEY_BYTES, EXPORT_SHIFT_DAYS_MAX};
+use crate::secret_file;
 
 /// The key's file in the data folder.
 pub const FILE: &str = "export.key";
 
-/// Who may read it: its owner.
-const MODE: u32 = 0o600;
 /// Others' rights to a file.
 const OTHERS: u32 = 0o077;
 
@@ -83,7 +80,7 @@ impl ExportKey {
     /// When it cannot be read or made, is damaged, or others may read it.
     pub fn open(data_dir: &Path) -> Result<Self, KeyError> {
         let path = data_dir.join(FILE);
-        match make(&path) {
+        match secret_file::make_key(&path) {
             Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
                 Err(KeyError::Write { path, source })
             }
@@ -142,23 +139,6 @@ impl fmt::Debug for ExportKey {
     }
 }
 
-fn make(path: &Path) -> io::Result<[u8; EXPORT_KEY_BYTES]> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(path)?;
-    let mut key = [0; EXPORT_KEY_BYTES];
-    let written = OsRng
-        .try_fill_bytes(&mut key)
-        .map_err(io::Error::other)
-        .and_then(|()| file.write_all(&key))
-        .and_then(|()| file.sync_all())
-        // A key that a power cut takes back would give the same patients other names.
-        .and_then(|()| path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()));
-    if written.is_err() {
-        // Half a key would stand in the way of the next export.
-        let _ = fs::remove_file(path);
-    }
-    written.map(|()| key)
-}
-
 fn read(path: &Path) -> Result<[u8; EXPORT_KEY_BYTES], KeyError> {
     let read_error = |source| KeyError::Read { path: path.to_owned(), source };
     let metadata = fs::metadata(path).map_err(read_error)?;
@@ -194,7 +174,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = ExportKey::open(folder.path()).unwrap();
         let path = folder.path().join(FILE);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(ExportKey::open(folder.path()).unwrap().0, first.0);
         let other = tempfile::tempdir().unwrap();
         assert_ne!(ExportKey::open(other.path()).unwrap().0, first.0);
@@ -202,7 +182,7 @@ mod tests {
 
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(ExportKey::open(folder.path()).unwrap_err(), KeyError::Open { .. }));
-        fs::set_permissions(&path, fs::Permissions::from_mode(MODE)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&path, [1; EXPORT_KEY_BYTES - 1]).unwrap();
         assert!(matches!(ExportKey::open(folder.path()).unwrap_err(), KeyError::Damaged { .. }));
         let nowhere = folder.path().join("nowhere");
