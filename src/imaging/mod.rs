@@ -6,6 +6,7 @@
 //! or mirror (the left gland's crop).
 
 pub mod components;
+pub mod contours;
 pub mod crop;
 pub mod geometry;
 pub mod mask;
