@@ -223,14 +223,60 @@ pub const ALERTS_READ_MAX: usize = 1000;
 pub const REVIEWS_READ_MAX: usize = 5000;
 /// Most audit events that are listed for a person.
 pub const AUDIT_EVENTS_READ_MAX: usize = 100_000;
-/// Connections to the pages at once.
-pub const CONSOLE_CONNECTIONS_MAX: usize = 16;
-/// Time from a connection to a complete request head.
-pub const CONSOLE_HEAD_TIME: Duration = Duration::from_secs(10);
-/// Time of a whole request.
-pub const CONSOLE_CONNECTION_TIME: Duration = Duration::from_secs(30);
+/// Connections to the console at once: a browser has six, and a page that is told of changes holds one of them.
+pub const CONSOLE_CONNECTIONS_MAX: usize = 96;
+/// Time from a connection to a TLS session.
+pub const CONSOLE_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Time from a connection, or the answer before, to a complete request head.
+pub const CONSOLE_HEAD_TIME: Duration = Duration::from_secs(15);
+/// Time until a request is answered.
+pub const CONSOLE_REQUEST_TIME: Duration = Duration::from_secs(30);
 /// Bytes of a form.
 pub const CONSOLE_BODY_BYTES_MAX: usize = 16 * 1024;
+/// Accounts of the console: a department and its shifts.
+pub const USERS_MAX: usize = 200;
+/// Wrong passwords one after the other that lock a name.
+pub const LOGIN_FAILURES_MAX: u32 = 10;
+/// How long a name is locked. Longer would let anyone keep a technologist out.
+pub const LOCK_OUT: Duration = Duration::from_secs(15 * 60);
+/// Log-ins of one machine in a minute.
+pub const LOGINS_PER_MINUTE_MAX: u32 = 20;
+/// Machines whose log-ins are counted.
+pub const LOGIN_MACHINES_MAX: usize = 4096;
+/// Passwords that are hashed at once: each takes 19 MiB and some 50 ms of a core.
+pub const PASSWORDS_HASHED_MAX: usize = 2;
+/// Fewest characters of a password. Long ones that people remember beat short ones with signs (NIST SP 800-63B).
+pub const PASSWORD_CHARACTERS_MIN: usize = 12;
+/// Most bytes of a password.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+/// Bytes of a user's name.
+pub const USER_NAME_BYTES_MAX: usize = 32;
+/// Sessions at once; one more ends the one that was silent longest.
+pub const SESSIONS_MAX: usize = 64;
+/// A session ends after so long without a request.
+pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+/// A session ends after so long in any case: a shift.
+pub const SESSION_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+/// Wrong set-up codes before another one is made.
+pub const SETUP_FAILURES_MAX: u32 = 5;
+/// Pages that are told of changes at once.
+pub const EVENT_STREAMS_MAX: usize = 32;
+/// Shortest time between two of these events.
+pub const EVENTS_WAIT_MIN: Duration = Duration::from_millis(500);
+/// Longest time between them: proxies drop what is silent.
+pub const EVENTS_SILENCE_MAX: Duration = Duration::from_secs(15);
+/// Most series on the page of a day.
+pub const HISTORY_SERIES_MAX: usize = 500;
+/// Most deliveries on one page.
+pub const DELIVERIES_READ_MAX: usize = 500;
+/// Most audit events on one page.
+pub const AUDIT_PAGE_MAX: usize = 500;
+/// Series whose images are open in the viewer: headers and outlines of some 300 slices, 1 MiB each.
+pub const VIEWER_SERIES_MAX: usize = 4;
+/// Slices that are decoded for viewers at once; inference has the cores.
+pub const VIEWER_DECODES_MAX: usize = 2;
+/// Most patients whose names are remembered for the list of series.
+pub const PATIENTS_REMEMBERED_MAX: usize = 1000;
 /// Bytes of a person's name or of a role.
 pub const PERSON_BYTES_MAX: usize = 128;
 /// Bytes of a person's note.

@@ -11,8 +11,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::{EXIT_NO_USABLE_INPUT, progress, screener};
-use crate::clock::SystemClock;
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
+use crate::db::audit::{self, AuditKind, NewAuditEvent};
+use crate::db::beside;
 use crate::db::cases::CaseReader;
 use crate::db::results::ResultId;
 use crate::dicom::uid::SeriesInstanceUid;
@@ -31,8 +33,8 @@ use crate::intake::spool::SpoolOptions;
 /// drawn from a CT of a head, and what to do about that is for whoever hands the cohort on.
 ///
 /// What a person said about an answer is the truth; series that nobody judged are left out unless --unreviewed takes
-/// the networks' own answer for it. Reads the spool and the database in data_dir, beside a running daemon too, and
-/// changes neither. Series without seg.dcm are screened again for their outlines.
+/// the networks' own answer for it. Reads the spool and the database in data_dir, beside a running daemon too; all that it
+/// writes there is a line in the audit trail. Series without seg.dcm are screened again for their outlines.
 ///
 /// Prints a line for each series that was exported, by its pseudonym, or left out, by its Series Instance UID. Ends
 /// with 65 when there was nothing to export. See docs/export.md. Not for diagnostic use.
@@ -98,7 +100,22 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let path = args.out.join(TABLE);
     fs::write(&path, table(&exported))
         .with_context(|| format!("could not write `{}`", path.display()))?;
+    write_down(&config, exported.len())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who took cases out of the appliance is in its audit trail.
+fn write_down(config: &Config, n_cases: usize) -> Result<()> {
+    let login = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|it| std::env::var(it).ok());
+    let event = NewAuditEvent {
+        at_unix_ms: SystemClock::new().unix_ms(),
+        kind: AuditKind::Exported,
+        result: None,
+        actor: login.unwrap_or_else(|| "command line".to_owned()),
+        detail: format!("{n_cases} de-identified cases"),
+    };
+    beside::run(&config.database(), audit::record(event))
+        .context("the cases were exported, and the audit trail does not say so")
 }
 
 /// Each in its turn, with a line about it; says which were exported.

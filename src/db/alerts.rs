@@ -30,12 +30,14 @@ pub enum Channel {
     Report,
     /// The appliance's own button.
     Button,
+    /// The console, by a person who logged in.
+    Console,
 }
 
 impl Channel {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::CommandLine, Self::Link, Self::Hl7, Self::Report, Self::Button];
+    pub const ALL: [Self; 6] =
+        [Self::CommandLine, Self::Link, Self::Hl7, Self::Report, Self::Button, Self::Console];
 
     /// The stable code.
     #[must_use]
@@ -46,6 +48,7 @@ impl Channel {
             Self::Hl7 => "hl7",
             Self::Report => "report",
             Self::Button => "button",
+            Self::Console => "console",
         }
     }
 }

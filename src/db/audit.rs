@@ -1,11 +1,11 @@
-//! What was done about alerts, and by whom. Rows are only added.
+//! What was done about alerts, series and the appliance, and by whom. Rows are only added.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row, ToSql};
 
 use super::results::ResultId;
 use super::row;
 use super::thread::Operation;
-use crate::limits::{AUDIT_EVENTS_READ_MAX, ERROR_TEXT_BYTES_MAX};
+use crate::limits::{AUDIT_EVENTS_READ_MAX, AUDIT_PAGE_MAX, ERROR_TEXT_BYTES_MAX};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +26,25 @@ pub enum AuditKind {
     ReportReceived,
     /// De-identified cases were written.
     Exported,
+    /// A person logged in.
+    LoggedIn,
+    /// A person logged out.
+    LoggedOut,
+    /// A password was wrong.
+    LogInFailed,
+    /// A name was locked for wrong passwords.
+    LockedOut,
+    /// An account was made, changed or removed.
+    UserChanged,
+    /// A person opened a series' images.
+    SeriesOpened,
+    /// A person had a delivery tried again.
+    DeliveryRetried,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -39,6 +53,13 @@ impl AuditKind {
         Self::FeedbackGiven,
         Self::ReportReceived,
         Self::Exported,
+        Self::LoggedIn,
+        Self::LoggedOut,
+        Self::LogInFailed,
+        Self::LockedOut,
+        Self::UserChanged,
+        Self::SeriesOpened,
+        Self::DeliveryRetried,
     ];
 
     /// The stable code.
@@ -53,6 +74,13 @@ impl AuditKind {
             Self::FeedbackGiven => "feedback_given",
             Self::ReportReceived => "report_received",
             Self::Exported => "exported",
+            Self::LoggedIn => "logged_in",
+            Self::LoggedOut => "logged_out",
+            Self::LogInFailed => "log_in_failed",
+            Self::LockedOut => "locked_out",
+            Self::UserChanged => "user_changed",
+            Self::SeriesOpened => "series_opened",
+            Self::DeliveryRetried => "delivery_retried",
         }
     }
 }
@@ -103,29 +131,54 @@ pub fn record(event: NewAuditEvent) -> Operation<()> {
     Operation::new("write an audit event", move |connection| write(connection, &event))
 }
 
+const COLUMNS: &str = "e.at_unix_ms, e.event, e.result_id, e.actor, e.detail,
+    coalesce(r.series_instance_uid, '')
+    FROM audit_events AS e LEFT JOIN results AS r ON r.id = e.result_id";
+
+fn read(row: &Row<'_>) -> Result<AuditEvent, rusqlite::Error> {
+    let event = NewAuditEvent {
+        at_unix_ms: row.get(0)?,
+        kind: row::named(row, 1, &AuditKind::ALL, AuditKind::code)?,
+        result: row.get::<_, Option<i64>>(2)?.map(ResultId),
+        actor: row.get(3)?,
+        detail: row.get(4)?,
+    };
+    Ok(AuditEvent { event, series: row.get(5)? })
+}
+
 /// The events since a time, oldest first; the newest [`AUDIT_EVENTS_READ_MAX`] of them.
 pub fn since(unix_ms: i64) -> Operation<Vec<AuditEvent>> {
     Operation::new("read the audit events", move |connection| {
-        let most = i64::try_from(AUDIT_EVENTS_READ_MAX).expect("thousands");
-        connection
-            .prepare_cached(
-                "SELECT at_unix_ms, event, result_id, actor, detail, series FROM (
-                     SELECT e.id, e.at_unix_ms, e.event, e.result_id, e.actor, e.detail,
-                         coalesce(r.series_instance_uid, '') AS series
-                     FROM audit_events AS e LEFT JOIN results AS r ON r.id = e.result_id
-                     WHERE e.at_unix_ms >= ?1 ORDER BY e.id DESC LIMIT ?2)
-                 ORDER BY id",
-            )?
-            .query_map((unix_ms, most), |row| {
-                let event = NewAuditEvent {
-                    at_unix_ms: row.get(0)?,
-                    kind: row::named(row, 1, &AuditKind::ALL, AuditKind::code)?,
-                    result: row.get::<_, Option<i64>>(2)?.map(ResultId),
-                    actor: row.get(3)?,
-                    detail: row.get(4)?,
-                };
-                Ok(AuditEvent { event, series: row.get(5)? })
-            })?
-            .collect()
+        let mut found = newest(connection, "e.at_unix_ms >= ?1", unix_ms, AUDIT_EVENTS_READ_MAX)?;
+        found.reverse();
+        Ok(found)
     })
+}
+
+/// The newest events, newest first, at most [`AUDIT_PAGE_MAX`] of them.
+pub fn page() -> Operation<Vec<AuditEvent>> {
+    Operation::new("read the newest audit events", |connection| {
+        newest(connection, "?1 = 0", 0_i64, AUDIT_PAGE_MAX)
+    })
+}
+
+/// The newest events about a series' answers, newest first, at most [`AUDIT_PAGE_MAX`] of them.
+pub fn of_series(series: String) -> Operation<Vec<AuditEvent>> {
+    Operation::new("read a series' audit events", move |connection| {
+        let of = "e.result_id IN (SELECT id FROM results WHERE series_instance_uid = ?1)";
+        newest(connection, of, series, AUDIT_PAGE_MAX)
+    })
+}
+
+fn newest(
+    connection: &Connection,
+    condition: &str,
+    value: impl ToSql,
+    n_max: usize,
+) -> Result<Vec<AuditEvent>, rusqlite::Error> {
+    let most = i64::try_from(n_max).expect("thousands");
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} WHERE {condition} ORDER BY e.id DESC LIMIT ?2"))?
+        .query_map(rusqlite::params![value, most], read)?
+        .collect()
 }

@@ -8,7 +8,7 @@
 //! Who only reads, beside a running daemon, has a connection of its own ([`summary`], [`cases`]).
 //!
 //! An [`Operation`] is made by the file of its table family ([`instances`], [`lists`], [`jobs`],
-//! [`results`], [`deliveries`], [`orders`]) and run with [`Db::call`] or [`Db::call_blocking`]:
+//! [`results`], [`deliveries`], [`orders`], [`users`]) and run with [`Db::call`] or [`Db::call_blocking`]:
 //! `db.call(instances::record(instance)).await?`. An answer means that the change is on disk.
 
 pub mod alerts;
@@ -17,6 +17,7 @@ pub mod beside;
 pub mod cases;
 pub mod deliveries;
 pub mod feedback;
+pub mod history;
 pub mod instances;
 pub mod jobs;
 pub mod lists;
@@ -24,11 +25,14 @@ pub mod lists;
 mod machine_tests;
 pub mod open;
 pub mod orders;
+pub mod outbox;
 pub mod radiology;
 pub mod results;
 mod row;
+pub mod stock;
 pub mod summary;
 mod thread;
+pub mod users;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

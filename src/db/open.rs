@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_lists.sql"),
     include_str!("migrations/0003_orders.sql"),
     include_str!("migrations/0004_alerts.sql"),
+    include_str!("migrations/0005_console.sql"),
 ];
 
 /// A database that is ready.

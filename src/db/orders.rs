@@ -209,11 +209,17 @@ fn of_study(
     connection: &Connection,
     study: &StudyInstanceUid,
 ) -> Result<Option<OrderMatch>, rusqlite::Error> {
+    let found = written_down(connection, study)?;
+    Ok(found.filter(|it| matches!(it, OrderMatch::Matched { .. })))
+}
+
+/// What was found for a study the last time that one was looked for.
+pub(super) fn written_down(
+    connection: &Connection,
+    study: &StudyInstanceUid,
+) -> Result<Option<OrderMatch>, rusqlite::Error> {
     connection
-        .prepare_cached(
-            "SELECT order_match FROM study_orders
-             WHERE study_instance_uid = ?1 AND unmatched IS NULL",
-        )?
+        .prepare_cached("SELECT order_match FROM study_orders WHERE study_instance_uid = ?1")?
         .query_row([study.as_str()], |row| row::json(row, 0))
         .optional()
 }

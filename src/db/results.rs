@@ -318,7 +318,7 @@ pub(super) mod tests {
         }
     }
 
-    fn to_ward(unrouted: &Unrouted<'_>) -> Routed {
+    pub(in crate::db) fn to_ward(unrouted: &Unrouted<'_>) -> Routed {
         let delivery = NewDelivery {
             destination: "ward".into(),
             kind: DeliveryKind::Result,
