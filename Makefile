@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
 .PHONY: demo run test test-slow test-kill bench bench-instructions bench-inference bench-receive bench-last-slice
-.PHONY: cross-test cross-count miri fuzz check deny prerequisites peers train help clean
+.PHONY: test-browser cross-test cross-count miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -40,6 +40,15 @@ bench-instructions: prerequisites ## instructions under callgrind against those 
 BENCH_PYTHON ?= $(firstword $(wildcard models/training/.venv/bin/python) target/bench-venv/bin/python)
 ONNXRUNTIME = $(BENCH_PYTHON) -c 'import onnx, onnxruntime, pydicom, scipy' 2>/dev/null || { python3 -m venv target/bench-venv && \
   target/bench-venv/bin/pip install --quiet --requirement tests/bench/requirements.txt; }
+
+# npm's packages beside the tests; the browser is Debian's.
+BROWSER = command -v chromium >/dev/null && command -v npm >/dev/null && command -v storescu >/dev/null || { \
+  $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q chromium dcmtk fonts-dejavu-core npm; }
+test-browser: prerequisites ## the console in Chromium: log in, images, acknowledge, keyboard, axe, speed; ONLY=wrong for some
+	@$(BROWSER)
+	$(CARGO) build --locked --release
+	cd tests/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --silent
+	cd tests/browser && npx playwright test $(if $(ONLY),-g "$(ONLY)")
 
 cross-test: prerequisites ## the inference tests on emulated arm64, with dot products of bytes and without
 	tests/cross/test.sh

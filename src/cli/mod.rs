@@ -30,6 +30,7 @@ pub mod screen;
 mod screen_files;
 pub mod self_test;
 pub mod status;
+pub mod user;
 mod whole_volume;
 
 /// Environment variable with the instructions that the networks run on.
@@ -94,6 +95,7 @@ enum Command {
     Acknowledge(alerts::AcknowledgeArgs),
     Feedback(feedback::FeedbackArgs),
     Audit(audit::AuditArgs),
+    User(user::UserArgs),
     Review(review::ReviewArgs),
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
@@ -131,6 +133,7 @@ impl Cli {
             Command::Acknowledge(args) => alerts::acknowledge(&args),
             Command::Feedback(args) => feedback::run(&args),
             Command::Audit(args) => audit::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::User(args) => user::run(&args),
             Command::Review(args) => review::run(&args).map(|()| ExitCode::SUCCESS),
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),

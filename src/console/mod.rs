@@ -1,97 +1,202 @@
-//! The pages behind signed links: a person says that an alert was seen, and what they think of it.
+//! The console: pages for the workstation, their API, and the pages behind signed links.
 //!
 //! ```text
-//!  link in a message --GET--> page --POST, by a person's hand--> acknowledged, with verdicts
-//!  system that got it --------------POST of JSON---------------> the same
+//!  browser --TLS--> server --> headers --> pages --+--> access (session, role, CSRF) --> db, spool
+//!  program --------------------------> api/v1 -----+        `--> views: the same data for both
+//!  whoever holds a link --------------> signed: one alert, nothing else
+//!  Prometheus ------------------------> metrics, healthz: counts
 //! ```
-//! Opening a link changes nothing: mail filters open links, too. Who has no signed link sees nothing, not even whether
-//! there is an alert. Pages hold no name, id or accession number of a patient. HTTP/1.1 without TLS: for other
-//! machines a proxy that speaks it stands in front.
+//! Opening a link changes nothing: mail filters open links, too. Everything a page needs is in the program; it works
+//! without a network beyond this host.
 
-mod acknowledge;
-mod page;
+mod access;
+mod api;
+mod assets;
+mod certificate;
+mod events;
+mod headers;
+mod metrics;
+mod pages;
+mod patients;
+mod problem;
+mod said;
+mod series_detail;
+mod server;
 mod settings;
+mod signed;
+mod site;
+mod viewer;
+mod views;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
 
-pub use self::settings::{ConsoleSettings, ConsoleSettingsError};
+use self::access::Limiter;
+pub use self::access::passwords::{PasswordError, hash, user_name};
+use self::access::sessions::Sessions;
+use self::access::set_up::SetUpCode;
+pub use self::certificate::{CertificateError, ConsoleCertificate};
+use self::events::Changed;
+use self::patients::Patients;
+pub use self::settings::{ConsoleSettings, ConsoleSettingsError, ConsoleTls, Protection};
+pub use self::site::Site;
+use self::viewer::Shelf;
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::delivery::Waker;
 use crate::delivery::links::Links;
-use crate::error::Chain;
 use crate::limits::{
-    ACCEPT_WAIT_MIN, CONSOLE_BODY_BYTES_MAX, CONSOLE_CONNECTION_TIME, CONSOLE_CONNECTIONS_MAX,
-    CONSOLE_HEAD_TIME,
+    CONSOLE_BODY_BYTES_MAX, CONSOLE_REQUEST_TIME, EVENT_STREAMS_MAX, PASSWORDS_HASHED_MAX,
 };
+use crate::status_writer::StatusWriter;
+
+/// What a console is made from.
+#[derive(Debug)]
+pub struct ConsoleOptions {
+    /// Where everything is.
+    pub db: Db,
+    /// For the time of what people do.
+    pub clock: Arc<dyn Clock>,
+    /// Which links are ours; `None` where there are none.
+    pub links: Option<Links>,
+    /// What the appliance is doing.
+    pub status: Arc<StatusWriter>,
+    /// Wakes the outbox for what is tried again.
+    pub outbox: Waker,
+    /// What does not change.
+    pub site: Site,
+    /// The folder that instances' paths start from.
+    pub spool: PathBuf,
+    /// The folder of the results' objects.
+    pub results: PathBuf,
+    /// TLS; `None` on the loopback, or behind a proxy.
+    pub certificate: Option<ConsoleCertificate>,
+    /// Whether there is no account yet.
+    pub is_new: bool,
+}
 
 /// What the pages are made from.
 #[derive(Debug)]
 pub struct Console {
-    /// Where alerts and verdicts are.
-    pub db: Db,
-    /// For the time of an acknowledgement.
-    pub clock: Arc<dyn Clock>,
-    /// Which links are ours.
-    pub links: Links,
+    db: Db,
+    clock: Arc<dyn Clock>,
+    links: Option<Links>,
+    status: Arc<StatusWriter>,
+    outbox: Waker,
+    site: Site,
+    is_tls: bool,
+    certificate: Option<ConsoleCertificate>,
+    sessions: Sessions,
+    limiter: Limiter,
+    set_up: SetUpCode,
+    hashing: Semaphore,
+    streams: Arc<Semaphore>,
+    changed: Changed,
+    patients: Arc<Patients>,
+    shelf: Shelf,
 }
 
 impl Console {
-    /// Serves until `shutdown`. A request under way is cut off: whoever sent it sees no answer and sends it again.
+    /// Ready to serve. Where there is no account yet, the display shows the code that makes the first.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn new(options: ConsoleOptions) -> Result<Arc<Self>, std::io::Error> {
+        let console = Self {
+            sessions: Sessions::new(Arc::clone(&options.clock)),
+            limiter: Limiter::new(),
+            set_up: SetUpCode::new(options.is_new)?,
+            hashing: Semaphore::new(PASSWORDS_HASHED_MAX),
+            streams: Arc::new(Semaphore::new(EVENT_STREAMS_MAX)),
+            changed: Changed::new(),
+            patients: Arc::new(Patients::new(options.spool.clone())),
+            shelf: Shelf::new(options.spool, options.results),
+            is_tls: options.certificate.is_some(),
+            certificate: options.certificate,
+            db: options.db,
+            clock: options.clock,
+            links: options.links,
+            status: options.status,
+            outbox: options.outbox,
+            site: options.site,
+        };
+        console.show_set_up();
+        Ok(Arc::new(console))
+    }
+
+    /// Has the display show the code that makes the first account, or no longer.
+    fn show_set_up(&self) {
+        let is_waiting = self.set_up.shown().is_some();
+        tracing::info!(is_waiting, "first account");
+    }
+
+    /// Serves until `shutdown`.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let router = Router::new()
+        let tls = self.certificate.as_ref().map(|it| it.acceptor.clone());
+        server::serve(self.router(), tls, listener, shutdown).await;
+    }
+
+    fn router(self: Arc<Self>) -> Router {
+        use self::pages::{account, audit, day, outbox, review, series, site, users};
+        let is_tls = self.is_tls;
+        let pages = Router::new()
+            .route("/", get(day::home))
+            .route("/login", get(account::login_page).post(account::log_in))
+            .route("/set-up", get(account::set_up_page).post(account::set_up))
+            .route("/logout", post(account::log_out))
+            .route("/account", get(account::show))
+            .route("/account/password", post(account::own_password))
+            .route("/series", get(day::show))
+            .route("/series/{uid}", get(series::show))
+            .route("/series/{uid}/acknowledge", post(series::acknowledge))
+            .route("/series/{uid}/verdicts", post(series::judge))
+            .route("/review", get(review::show))
+            .route("/outbox", get(outbox::show))
+            .route("/outbox/{id}/retry", post(outbox::retry))
+            .route("/worklist", get(site::worklist))
+            .route("/storage", get(site::storage))
+            .route("/models", get(site::models))
+            .route("/settings", get(site::settings))
+            .route("/audit", get(audit::show))
+            .route("/users", get(users::show).post(users::create))
+            .route("/users/{name}/password", post(users::password))
+            .route("/users/{name}/unlock", post(users::unlock))
+            .route("/users/{name}/remove", post(users::remove));
+        let others = Router::new()
+            .route("/assets/{release}/{name}", get(assets::serve))
+            .route("/metrics", get(metrics::show))
+            .route("/healthz", get(metrics::health))
+            .nest("/api/v1", api::router())
             .route(
                 "/alerts/{result}/{destination}/{signature}",
-                get(acknowledge::show).post(acknowledge::take),
-            )
-            .fallback(acknowledge::nothing)
+                get(signed::acknowledge::show).post(signed::acknowledge::take),
+            );
+        pages
+            .merge(others)
+            .fallback(signed::acknowledge::nothing)
             .layer(DefaultBodyLimit::max(CONSOLE_BODY_BYTES_MAX))
-            .with_state(self);
-        let accept = async {
-            let permits = Arc::new(Semaphore::new(CONSOLE_CONNECTIONS_MAX));
-            loop {
-                // One more than these waits in the system's own queue.
-                let permit = Arc::clone(&permits).acquire_owned().await;
-                match listener.accept().await {
-                    Ok((stream, _)) => {
-                        let router = router.clone();
-                        tokio::spawn(async move {
-                            connection(stream, router).await;
-                            drop(permit);
-                        });
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "could not accept a connection");
-                        sleep(ACCEPT_WAIT_MIN).await;
-                    }
-                }
-            }
-        };
-        tokio::select! {
-            () = shutdown => {}
-            () = accept => {}
-        }
+            .layer(axum::middleware::from_fn(within_time))
+            .layer(axum::middleware::from_fn(move |request, next| {
+                headers::add(is_tls, request, next)
+            }))
+            .with_state(self)
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
-    let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(CONSOLE_HEAD_TIME)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match timeout(CONSOLE_CONNECTION_TIME, http).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(error = %Chain(&error), "a page was not asked for"),
-        Err(_) => tracing::debug!("a page took too long"),
+/// A request is answered in time, or with the word that it was not. What is sent after the head, as events are, has no end.
+async fn within_time(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    use axum::response::IntoResponse;
+    match tokio::time::timeout(CONSOLE_REQUEST_TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => axum::http::StatusCode::GATEWAY_TIMEOUT.into_response(),
     }
 }

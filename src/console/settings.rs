@@ -1,11 +1,12 @@
 //! The `[console]` section.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 /// The `[console]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConsoleSettings {
     /// Addresses to listen on; off where there is none.
@@ -14,6 +15,34 @@ pub struct ConsoleSettings {
     /// `listen` where it is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// The site's certificate; where it is `None` and anyone but this host is served, the appliance makes its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ConsoleTls>,
+    /// Without TLS although others are served: a proxy that speaks it stands in front.
+    pub plain_http: bool,
+    /// Whether `/metrics` answers, to anyone who asks.
+    pub metrics: bool,
+}
+
+/// The `[console.tls]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConsoleTls {
+    /// The certificate, and those between it and its authority; PEM.
+    pub certificate: PathBuf,
+    /// Its private key; PEM.
+    pub key: PathBuf,
+}
+
+/// How connections are protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// They are not: the loopback alone, or a proxy in front.
+    Plain,
+    /// By the site's certificate.
+    Site(ConsoleTls),
+    /// By the appliance's own.
+    Own,
 }
 
 /// A `[console]` section that cannot be used.
@@ -37,7 +66,24 @@ pub enum ConsoleSettingsError {
     NoBaseUrl(SocketAddr),
 }
 
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self { listen: Vec::new(), base_url: None, tls: None, plain_http: false, metrics: true }
+    }
+}
+
 impl ConsoleSettings {
+    /// How connections are protected.
+    #[must_use]
+    pub fn protection(&self) -> Protection {
+        let is_here = self.listen.iter().all(|address| address.ip().is_loopback());
+        match &self.tls {
+            Some(tls) => Protection::Site(tls.clone()),
+            None if is_here || self.plain_http => Protection::Plain,
+            None => Protection::Own,
+        }
+    }
+
     /// What links begin with; `None` where there are none.
     ///
     /// # Errors
@@ -59,7 +105,10 @@ impl ConsoleSettings {
             (None, Some(address)) if address.ip().is_unspecified() => {
                 Err(ConsoleSettingsError::NoBaseUrl(*address))
             }
-            (None, Some(address)) => Ok(Some(format!("http://{address}"))),
+            (None, Some(address)) => {
+                let scheme = if self.protection() == Protection::Plain { "http" } else { "https" };
+                Ok(Some(format!("{scheme}://{address}")))
+            }
             (None, None) => Ok(None),
         }
     }
@@ -73,16 +122,28 @@ mod tests {
     fn links_begin_with_what_others_reach() {
         let base = |listen: &[&str], url: Option<&str>| {
             let listen = listen.iter().map(|it| it.parse().unwrap()).collect();
-            ConsoleSettings { listen, base_url: url.map(str::to_owned) }.link_base()
+            let base_url = url.map(str::to_owned);
+            ConsoleSettings { listen, base_url, ..ConsoleSettings::default() }.link_base()
         };
         assert_eq!(base(&[], None), Ok(None));
         assert_eq!(base(&["127.0.0.1:8080"], None), Ok(Some("http://127.0.0.1:8080".into())));
         let url = "https://box.example/parotidd";
         assert_eq!(base(&["0.0.0.0:8080"], Some(url)), Ok(Some(url.into())));
+        assert_eq!(base(&["10.0.0.7:8443"], None), Ok(Some("https://10.0.0.7:8443".into())));
         assert!(base(&["0.0.0.0:8080"], None).unwrap_err().to_string().contains("10.0.0.7"));
         assert_eq!(base(&[], Some(url)), Err(ConsoleSettingsError::NotListening));
         for wrong in ["ftp://h", "https://", "http://h/?a", "http://u@h/"] {
             assert!(base(&["127.0.0.1:1"], Some(wrong)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn nobody_else_is_served_without_tls_unless_the_site_says_so() {
+        let protection = |text: &str| toml::from_str::<ConsoleSettings>(text).unwrap().protection();
+        assert_eq!(protection("listen = ['127.0.0.1:1', '[::1]:1']"), Protection::Plain);
+        assert_eq!(protection("listen = ['127.0.0.1:1', '10.0.0.7:1']"), Protection::Own);
+        assert_eq!(protection("listen = ['0.0.0.0:1']\nplain_http = true"), Protection::Plain);
+        let tls = "listen = ['0.0.0.0:1']\n[tls]\ncertificate = 'c'\nkey = 'k'";
+        assert!(matches!(protection(tls), Protection::Site(_)));
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::ConfigError;
+use crate::console::CertificateError;
 use crate::db::DbError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
@@ -45,6 +46,15 @@ pub enum DaemonError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The console's TLS.
+    #[error("the console has no TLS")]
+    Certificate(#[source] CertificateError),
+    /// The settings as text, for the console.
+    #[error("could not write the settings as text")]
+    Settings(#[source] toml::ser::Error),
+    /// No randomness for sessions.
+    #[error("the system has no randomness for the console")]
+    Random(#[source] std::io::Error),
     /// The database.
     #[error("the database failed")]
     Db(#[from] DbError),

@@ -28,7 +28,7 @@ pub enum Service {
     Stow,
     /// Radiologists' reports.
     Reports,
-    /// The pages behind links.
+    /// The console, and the pages behind links.
     Console,
 }
 
@@ -41,7 +41,7 @@ impl Service {
             Self::DicomTls => "listening with TLS",
             Self::Stow => "STOW-RS is up",
             Self::Reports => "radiologists' reports over MLLP",
-            Self::Console => "pages behind links",
+            Self::Console => "the console is up",
         }
     }
 }
@@ -56,7 +56,7 @@ pub(super) struct Services {
     pub(super) stow: Arc<Stow<Recorder>>,
     pub(super) reviewer: Arc<Reviewer>,
     pub(super) report_options: ListenerOptions,
-    /// There are none without links.
+    /// There is none where it does not listen.
     pub(super) console: Option<Arc<Console>>,
 }
 

@@ -7,6 +7,7 @@
 //! Each task owns its state; they share nothing but the database, channels and the status.
 
 mod arrivals;
+mod console;
 mod counts;
 mod error;
 mod listening;
@@ -90,7 +91,7 @@ impl Daemon {
         parts.spawn_rest(&mut rest, outbox, attempts, &stopping_rest);
         let reviewer = parts.reviewer(outbox_waker.clone());
         let (wake_worker, wakes) = sync_channel(1);
-        let worker = parts.worker(outbox_waker);
+        let worker = parts.worker(outbox_waker.clone());
         let worker = spawn_worker(move || worker.run(&wakes).map_err(DaemonError::Db))?;
 
         let (arrivals, arrived) = mpsc::channel(ARRIVALS_QUEUE_MAX);
@@ -111,13 +112,14 @@ impl Daemon {
         )?);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let stow = Stow::new(parts.stow_options(token), Arc::clone(&scp));
+        let console = parts.console(outbox_waker).await?;
         let services = Services {
             scp,
             tls: tls.as_ref().map(Tls::acceptor),
             stow,
             reviewer,
             report_options: parts.report_options(),
-            console: parts.console(),
+            console,
         };
         let (listeners, listening) = bound.serve(&services, &stopping_listeners);
         parts.status.ready();

@@ -12,7 +12,6 @@ use super::recorder::{Heard, Recorder, Told, recorder};
 use super::{DaemonError, counts, reports, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
-use crate::console::Console;
 use crate::db::Db;
 use crate::delivery::routing::Rules;
 use crate::delivery::{Commitments, Means, Outbox, Waker, channels};
@@ -92,12 +91,6 @@ impl Parts {
         Ok(Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels))
     }
 
-    /// The pages behind links, where there are links.
-    pub(super) fn console(&self) -> Option<Arc<Console>> {
-        let links = self.rules.policy.links.clone()?;
-        Some(Arc::new(Console { db: self.db.clone(), clock: Arc::clone(&self.clock), links }))
-    }
-
     /// What takes radiologists' reports.
     pub(super) fn reviewer(&self, outbox: Waker) -> Arc<Reviewer> {
         Arc::new(Reviewer {
@@ -126,6 +119,7 @@ impl Parts {
             spool: self.spool.folder().to_owned(),
             ahead: Arc::clone(&self.ahead),
             results: self.config.results(),
+            has_viewer: !self.config.console.listen.is_empty(),
             has_worklist: self.config.worklist.is_some(),
             rules: Arc::clone(&self.rules),
             outbox,

@@ -21,8 +21,8 @@ use crate::clock::Clock;
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
 use crate::db::{Db, DbError, orders};
-use crate::delivery::Waker;
 use crate::delivery::routing::{self, About, Rules};
+use crate::delivery::{ResultFiles, Waker};
 use crate::dicom::attributes::PatientStudy;
 use crate::dicom::ct_image::{CtImage, read_images};
 use crate::dicom::received::ReceivedInstance;
@@ -54,6 +54,8 @@ pub struct Worker {
     pub ahead: Arc<DecodeAhead>,
     /// The folder of the results' objects.
     pub results: PathBuf,
+    /// Whether somebody looks at series here: outlines are kept for them.
+    pub has_viewer: bool,
     /// Whether there is a worklist to find orders in.
     pub has_worklist: bool,
     /// Who is told what.
@@ -157,12 +159,8 @@ impl Worker {
         }
         let patient = self.patient(job);
         // What draws must not stop the answer either.
-        let files = objects::are_wanted(&self.rules.destinations)
-            .then(|| {
-                let write = || objects::write(&self.results, &patient, job, &analysed);
-                catch_unwind(AssertUnwindSafe(write)).ok().flatten()
-            })
-            .flatten();
+        let write = || self.write_objects(&patient, job, &analysed);
+        let files = catch_unwind(AssertUnwindSafe(write)).ok().flatten();
         let report = analysed.report;
         let now = self.clock.unix_ms();
         let outcome = outcome(&report);
@@ -191,6 +189,22 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// The objects for destinations that take them; the outlines alone where only a viewer shows them.
+    fn write_objects(
+        &self,
+        patient: &PatientStudy,
+        job: &Job,
+        analysed: &Analysed,
+    ) -> Option<ResultFiles> {
+        if objects::are_wanted(&self.rules.destinations) {
+            return objects::write(&self.results, patient, job, analysed);
+        }
+        if self.has_viewer {
+            objects::write_outlines(&self.results, patient, job, analysed);
+        }
+        None
     }
 
     /// Patient and study, by the first instance that says.

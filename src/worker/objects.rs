@@ -9,7 +9,9 @@ use crate::dicom::attributes::PatientStudy;
 use crate::dicom::ct_series_writer::WriteError;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::reference::Reference;
-use crate::dicom::result_objects::{SERIAL_NUMBER, ScreenedSeries, Source, write_durably};
+use crate::dicom::result_objects::{
+    SERIAL_NUMBER, ScreenedSeries, Source, write_durably, write_outlines_durably,
+};
 use crate::error::Chain;
 
 /// Whether any destination takes objects.
@@ -31,6 +33,22 @@ pub(super) fn write(
             tracing::error!(series = %job.series, error = %Chain(&error), "no objects of the result");
             None
         }
+    }
+}
+
+/// Writes the outlines alone, for who looks at the images here. A failure costs the outlines, not the answer.
+pub(super) fn write_outlines(
+    results: &Path,
+    patient: &PatientStudy,
+    job: &Job,
+    analysed: &Analysed,
+) {
+    let Analysed { report, detail } = analysed;
+    let source = source(patient, &job.instances);
+    let found = detail.as_ref().map(Detail::found);
+    let series = ScreenedSeries { report, source: &source, serial_number: SERIAL_NUMBER, found };
+    if let Err(error) = write_outlines_durably(results, &series) {
+        tracing::error!(series = %job.series, error = %Chain(&error), "no outlines for the viewer");
     }
 }
 

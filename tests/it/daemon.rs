@@ -1,10 +1,12 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
 mod alerts;
+mod browser;
 mod commitment;
 mod committed;
 mod complete;
 mod compressed;
+mod console;
 mod contract;
 mod export;
 mod hl7;

@@ -131,6 +131,27 @@ pub fn write_durably(
     root: &Path,
     series: &ScreenedSeries,
 ) -> Result<(String, Vec<ObjectFile>), WriteError> {
+    durably(root, series, |folder| write(folder, series))
+}
+
+/// As [`write_outlines`], into the folder that [`write_durably`] gives the result. It is durable on the disk.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_outlines_durably(root: &Path, series: &ScreenedSeries) -> Result<(), WriteError> {
+    let outlines = |folder: &Path| {
+        let path = folder.join(OUTLINES);
+        let written = write_outlines(&path, series)?;
+        Ok(written.map(|reference| ObjectFile { reference, path }).into_iter().collect())
+    };
+    durably(root, series, outlines).map(|_| ())
+}
+
+fn durably(
+    root: &Path,
+    series: &ScreenedSeries,
+    write: impl FnOnce(&Path) -> Result<Vec<ObjectFile>, WriteError>,
+) -> Result<(String, Vec<ObjectFile>), WriteError> {
     let name = folder_name(series.report, series.source, series.serial_number);
     let folder = root.join(&name);
     let failed = |path: &Path| {
@@ -138,7 +159,7 @@ pub fn write_durably(
         |source: std::io::Error| WriteError::Write { path, source: Box::new(source) }
     };
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    let written = write(&folder, series)?;
+    let written = write(&folder)?;
     let files = written.iter().map(|it| it.path.as_path());
     for path in files.chain([folder.as_path(), root]).chain(root.parent()) {
         File::open(path).and_then(|file| file.sync_all()).map_err(failed(path))?;

@@ -68,7 +68,7 @@ impl Drop for Process {
 }
 
 /// The program with these arguments, away from the environment of the tests.
-fn parotidd(arguments: &[&str]) -> Command {
+pub(super) fn parotidd(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_parotidd"));
     command.args(arguments).stdin(Stdio::null());
     for variable in ["RUST_LOG", "STATE_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC"] {

@@ -119,7 +119,7 @@ fn form(alert: &Alert) -> Markup {
 }
 
 /// A verdict in words.
-fn words(verdict: Verdict) -> &'static str {
+pub(in crate::console) fn words(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Accepted => "there is a mass, as outlined",
         Verdict::Rejected => "there is no mass",

@@ -8,15 +8,16 @@ use axum::response::{IntoResponse, Response};
 use axum::{Form, Json};
 use serde::{Deserialize, Serialize};
 
-use super::{Console, page};
+use super::page;
 use crate::clock::rfc3339;
+use crate::console::Console;
+use crate::console::problem::Problem;
+use crate::console::said::{Said as SaidOfSides, Verdicts};
 use crate::db::DbError;
 use crate::db::alerts::{self, Acknowledgement, Alert, AlertName, Channel};
 use crate::db::feedback::{self, Feedback};
 use crate::error::Chain;
-use crate::limits::{NOTE_BYTES_MAX, PERSON_BYTES_MAX};
-use crate::units::Side;
-use crate::verdict::Verdict;
+use crate::limits::PERSON_BYTES_MAX;
 
 /// The parts of a link.
 type Link = (String, String, String);
@@ -42,11 +43,13 @@ struct Answer<'a> {
 }
 
 /// Why something is not done.
-pub(super) enum Refusal {
+pub(in crate::console) enum Refusal {
     /// No link of ours, or of no alert.
     NoAlert,
     /// What was said makes no sense.
     Unclear(&'static str),
+    /// The same of verdicts.
+    Said(Problem),
     /// The database cannot do it now.
     Database(DbError),
 }
@@ -55,26 +58,28 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, text) = match self {
             Self::NoAlert => {
-                (StatusCode::NOT_FOUND, "There is nothing here. Open the link as it was sent.")
+                let text = "There is nothing here. Open the link as it was sent.";
+                (StatusCode::NOT_FOUND, text.to_owned())
             }
-            Self::Unclear(text) => (StatusCode::UNPROCESSABLE_ENTITY, text),
+            Self::Unclear(text) => (StatusCode::UNPROCESSABLE_ENTITY, text.to_owned()),
+            Self::Said(problem) => (StatusCode::UNPROCESSABLE_ENTITY, problem.sentence()),
             Self::Database(error) => {
                 tracing::error!(error = %Chain(&error), "an alert could not be acknowledged");
                 let text = "It could not be stored. Please try again; if it stays so, call whoever looks after the appliance.";
-                (StatusCode::SERVICE_UNAVAILABLE, text)
+                (StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
             }
         };
-        page::page(status, "parotidd", &page::message(text))
+        page::page(status, "parotidd", &page::message(&text))
     }
 }
 
 /// Whoever asks for anything else.
-pub(super) async fn nothing() -> Refusal {
+pub(in crate::console) async fn nothing() -> Refusal {
     Refusal::NoAlert
 }
 
 /// Shows an alert. Changes nothing.
-pub(super) async fn show(
+pub(in crate::console) async fn show(
     State(console): State<Arc<Console>>,
     Path(link): Path<Link>,
 ) -> Result<Response, Refusal> {
@@ -84,7 +89,7 @@ pub(super) async fn show(
 }
 
 /// Acknowledges an alert, and keeps the verdicts.
-pub(super) async fn take(
+pub(in crate::console) async fn take(
     State(console): State<Arc<Console>>,
     Path(link): Path<Link>,
     request: Request,
@@ -119,7 +124,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 impl Console {
     async fn find(&self, (result, destination, signature): &Link) -> Result<Alert, Refusal> {
-        if !self.links.is_ours(result, destination, signature) {
+        let links = self.links.as_ref().ok_or(Refusal::NoAlert)?;
+        if !links.is_ours(result, destination, signature) {
             return Err(Refusal::NoAlert);
         }
         let found = self.db.call(alerts::find(AlertName::Key(result.clone()))).await;
@@ -136,32 +142,13 @@ impl Console {
         if by.is_empty() || by.len() > PERSON_BYTES_MAX || by.chars().any(char::is_control) {
             return Err(Refusal::Unclear("Please say who you are: a name of at most 128 bytes."));
         }
-        if said.note.len() > NOTE_BYTES_MAX {
-            return Err(Refusal::Unclear("The note is too long: at most 2000 bytes."));
-        }
         let at_unix_ms = self.clock.unix_ms();
         let (via, by) = (Channel::Link, by.to_owned());
-        let mut given = Vec::new();
-        for (side, text) in [(Side::Right, &said.right), (Side::Left, &said.left)] {
-            if text.is_empty() {
-                continue;
-            }
-            let known = Verdict::ALL.into_iter().find(|it| it.as_str() == text);
-            let flagged = alert.report.flagged_sides().contains(&side);
-            let verdict = known.filter(|it| it.is_of_flagged() == flagged);
-            let verdict = verdict.ok_or(Refusal::Unclear(
-                "That verdict does not go with the answer for that side.",
-            ))?;
-            given.push(Feedback {
-                side,
-                verdict,
-                by: by.clone(),
-                via,
-                note: said.note.clone(),
-                at_unix_ms,
-            });
-        }
-        for feedback in given {
+        let sides = SaidOfSides { right: said.right, left: said.left, note: said.note };
+        let verdicts = Verdicts::of(&sides, &alert.report).map_err(Refusal::Said)?;
+        for (side, verdict) in verdicts.of {
+            let (by, note) = (by.clone(), verdicts.note.clone());
+            let feedback = Feedback { side, verdict, by, via, note, at_unix_ms };
             let keep = feedback::record(alert.series.clone(), feedback);
             self.db.call(keep).await.map_err(Refusal::Database)?;
         }
@@ -169,6 +156,7 @@ impl Console {
         let acknowledgement =
             Acknowledgement { by: format!("{by} ({destination})"), via, at_unix_ms };
         let closed = self.db.call(alerts::acknowledge(series, acknowledgement)).await;
+        self.changed.notify();
         closed.map_err(Refusal::Database)?.into_iter().next().ok_or(Refusal::NoAlert)
     }
 }

@@ -1,0 +1,113 @@
+//! How the console is made: its certificate, what it shows of the site, and whether it waits for its first account.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::DaemonError;
+use super::parts::Parts;
+use crate::config::Config;
+use crate::console::{Console, ConsoleCertificate, ConsoleOptions, Protection, Site};
+use crate::db::users;
+use crate::delivery::Waker;
+
+/// The card of the networks inside the program.
+const MODEL_CARD: &str = include_str!("../../models/README.md");
+/// Its name in a folder of other networks.
+const MODEL_CARD_FILE: &str = "README.md";
+
+impl Parts {
+    /// The console, where the settings have it listen.
+    pub(super) async fn console(&self, outbox: Waker) -> Result<Option<Arc<Console>>, DaemonError> {
+        let settings = &self.config.console;
+        if settings.listen.is_empty() {
+            return Ok(None);
+        }
+        let certificate = certificate(&self.config)?;
+        if let Some(it) = &certificate {
+            tracing::info!(sha256 = it.fingerprint, "the console's certificate");
+        }
+        let site = Site {
+            data_dir: self.config.data_dir.clone(),
+            settings: toml::to_string_pretty(&self.config).map_err(DaemonError::Settings)?,
+            time_zone: self.rules.policy.zone.clone(),
+            rules: Arc::clone(&self.rules),
+            models: self.screener.identities(),
+            model_card: model_card(self.config.models_dir.as_deref()),
+            has_worklist: self.config.worklist.is_some(),
+            address: settings.link_base().ok().flatten().unwrap_or_default(),
+            fingerprint: certificate.as_ref().map(|it| it.fingerprint.clone()),
+            has_metrics: settings.metrics,
+        };
+        let console = Console::new(ConsoleOptions {
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            links: self.rules.policy.links.clone(),
+            status: Arc::clone(&self.status),
+            outbox,
+            site,
+            spool: self.spool.folder().to_owned(),
+            results: self.config.results(),
+            certificate,
+            is_new: self.db.call(users::list()).await?.is_empty(),
+        });
+        console.map(Some).map_err(DaemonError::Random)
+    }
+}
+
+fn certificate(config: &Config) -> Result<Option<ConsoleCertificate>, DaemonError> {
+    let made = match config.console.protection() {
+        Protection::Plain => return Ok(None),
+        Protection::Site(files) => ConsoleCertificate::load(&files),
+        Protection::Own => ConsoleCertificate::own(&config.data_dir, names(config)),
+    };
+    made.map(Some).map_err(DaemonError::Certificate)
+}
+
+/// What this machine is called by those who open the console.
+fn names(config: &Config) -> Vec<String> {
+    let host = nix::unistd::gethostname().ok().and_then(|it| it.into_string().ok());
+    let base = config.console.base_url.as_deref().and_then(host_of).map(str::to_owned);
+    let listens = config.console.listen.iter().map(|it| it.ip());
+    let addresses = listens.filter(|it| !it.is_unspecified()).map(|it| it.to_string());
+    let mut names: Vec<String> =
+        ["localhost".to_owned()].into_iter().chain(host).chain(base).chain(addresses).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// `box.example` of `https://box.example:8443/a`.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split('/').next()?;
+    if let Some(v6) = authority.strip_prefix('[') {
+        return v6.split_once(']').map(|it| it.0).filter(|it| it.parse::<IpAddr>().is_ok());
+    }
+    authority.split(':').next().filter(|it| !it.is_empty())
+}
+
+fn model_card(models_dir: Option<&Path>) -> String {
+    match models_dir {
+        None => MODEL_CARD.to_owned(),
+        Some(folder) => {
+            std::fs::read_to_string(folder.join(MODEL_CARD_FILE)).unwrap_or_else(|_| {
+                "These networks have no card: their folder has no README.md.".to_owned()
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_for_what_the_console_is_called() {
+        let check = |url, host: Option<&str>| assert_eq!(host_of(url), host);
+        check("https://box.example:8443/a", Some("box.example"));
+        check("https://box.example", Some("box.example"));
+        check("https://[::1]:8443", Some("::1"));
+        check("box", None);
+    }
+}
