@@ -171,6 +171,9 @@ impl SeriesTask {
         self.status.arriving(n);
         let expected = self.assembler.n_expected().and_then(|n| u32::try_from(n).ok());
         self.status.expect(expected);
+        if n == 0 {
+            self.status.forget_patient();
+        }
     }
 }
 
