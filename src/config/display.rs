@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use embedded_graphics::geometry::Size;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
 use crate::dicom::attributes::PatientStudy;
 use crate::display::ambience::Night;
 use crate::display::panel::{Rotation, Target};
 use crate::display::strings::Language;
+use crate::limits::{PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN};
 use crate::phi::Phi;
 
 /// Where the status picture goes.
@@ -88,6 +90,20 @@ impl Default for DisplayConfig {
 }
 
 impl DisplayConfig {
+    /// Refuses pictures that cannot be drawn or read.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let is_upright = self.height > self.width;
+        let sides = [("display.width", self.width), ("display.height", self.height)];
+        for ((key, side), is_short) in sides.into_iter().zip([is_upright, !is_upright]) {
+            let least = if is_short { PICTURE_HEIGHT_MIN } else { PICTURE_WIDTH_MIN };
+            if !(least..=PICTURE_SIDE_MAX).contains(&side) {
+                let range = "320 to 2048, the shorter side 240 to 2048";
+                return Err(ConfigError::OutOfRange { key, value: side.into(), range });
+            }
+        }
+        Ok(())
+    }
+
     /// Where pictures go; a picture file is under `data_dir`.
     #[must_use]
     pub fn target(&self, data_dir: &Path) -> Target {

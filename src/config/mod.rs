@@ -24,8 +24,8 @@ use crate::dicom::uid::AeTitle;
 use crate::inference::InstructionSet;
 use crate::intake::series::Waits;
 use crate::limits::{
-    ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, HL7_CONNECTIONS_MAX, PEERS_MAX, PICTURE_HEIGHT_MIN,
-    PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN, PREPARED_MAX, STOW_REQUESTS_MAX,
+    ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, HL7_CONNECTIONS_MAX, PEERS_MAX, PREPARED_MAX,
+    STOW_REQUESTS_MAX,
 };
 use crate::review::ReportsSettings;
 use crate::worklist::WorklistSettings;
@@ -344,14 +344,7 @@ impl Config {
         in_range("series.settle_s", self.series.settle_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
-        let (width, height) = (u64::from(self.display.width), u64::from(self.display.height));
-        let (short, long) = (u64::from(PICTURE_HEIGHT_MIN), u64::from(PICTURE_WIDTH_MIN));
-        let (least_width, least_height) =
-            if width < height { (short, long) } else { (long, short) };
-        let most = u64::from(PICTURE_SIDE_MAX);
-        let says = "320 to 2048; 240 and more for the shorter side";
-        in_range("display.width", width, least_width..=most, says)?;
-        in_range("display.height", height, least_height..=most, says)?;
+        self.display.check()?;
         if self.dicom.listen.is_empty() && self.dicom.tls_listen().is_empty() {
             let hint = "name an address, for example [\"127.0.0.1:11112\"]";
             return Err(ConfigError::Empty { key: "dicom.listen", hint });

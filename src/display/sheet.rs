@@ -17,7 +17,7 @@ use crate::display::{SIZES, render_view, samples};
 /// Between the pages.
 const GROUND: Rgb888 = Rgb888::new(0x70, 0x70, 0x70);
 const GAP: u32 = 6;
-const N_COLUMNS: u32 = 5;
+const N_COLUMNS: u32 = 4;
 
 /// Every sample in the smallest size, in reading order.
 #[must_use]

@@ -28,7 +28,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{oneshot, watch};
 
 /// Sizes of panels that nobody designed for.
-const ODD_SIZES: [Size; 3] = [Size::new(640, 480), Size::new(1920, 1080), Size::new(480, 480)];
+const ODD_SIZES: [Size; 2] = [Size::new(640, 480), Size::new(1920, 1080)];
+const SQUARE: Size = Size::new(480, 480);
 
 fn views() -> Vec<(&'static str, View)> {
     samples::views(Language::En)
@@ -173,7 +174,7 @@ fn no_page_is_cut_in_any_language_and_size() {
             if name == "fault" && language != Language::En {
                 continue;
             }
-            for size in SIZES.into_iter().chain(ODD_SIZES) {
+            for size in SIZES.into_iter().chain(ODD_SIZES).chain([SQUARE]) {
                 if !Scene::new(&view, size, &DAY).is_whole {
                     writeln!(problems, "{language:?} {name} {size}").unwrap();
                 }

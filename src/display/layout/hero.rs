@@ -168,7 +168,10 @@ impl Plan {
         match &view.measure {
             None => add(&view.lead, Font::regular(1.5 * unit), text, 0.5, 4),
             Some(measure) => {
-                add(&view.lead, Font::bold(1.5 * unit), text, 0.5, 2);
+                // Rather smaller than on two lines: a side must not stand alone.
+                let fonts = [1.5, 1.35, 1.2, 1.1].map(|cap| Font::bold(cap * unit));
+                let fitting = fonts.into_iter().find(|font| font.wrap(&view.lead, width, 1).1);
+                add(&view.lead, fitting.unwrap_or(fonts[1]), text, 0.5, 2);
                 // A code is there to be copied: it is as large as it can be.
                 let fonts = match view.page {
                     Page::Setup => [3.2, 2.6, 2.0, 1.5].map(|cap| Font::bold(cap * self.unit)),
