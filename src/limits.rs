@@ -361,16 +361,36 @@ pub const EXPORT_KEY_BYTES: usize = 32;
 pub const REDRAW_WAIT_MIN: Duration = Duration::from_millis(250);
 /// Longest time until the view is thought over again, for texts such as "5 min ago".
 pub const VIEW_AGE_MAX: Duration = Duration::from_secs(15);
+/// Longest time until a view that counts is thought over again.
+pub const COUNTING_VIEW_AGE_MAX: Duration = Duration::from_secs(2);
+/// Graphics cards that are looked at.
+pub const DRM_CARDS_MAX: u8 = 8;
+/// How long the picture stays in one place before it moves, so that no panel burns in.
+pub const BURN_IN_STEP: Duration = Duration::from_secs(5 * 60);
+/// How far it moves from its middle, in parts of the shorter side: less than its margin, so that nothing is cut.
+pub const BURN_IN_SHARE: u32 = 120;
+/// How often the disk is asked for its room.
+pub const DISK_LOOK: Duration = Duration::from_secs(60);
+/// Free bytes below which a person is told to make room: some forty series.
+pub const DISK_LOW_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+/// A clock that shows less (milliseconds since 1970 UTC, 2026-01-01) is wrong: this program is younger.
+pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
+/// Analyses whose times say how long the next will take.
+pub const PACE_RUNS_MAX: usize = 8;
 /// How long a flagged result stays up while nothing else happens.
 pub const FLAGGED_SHOWN: Duration = Duration::from_secs(60 * 60);
 /// How long any other result stays up while nothing else happens.
 pub const RESULT_SHOWN: Duration = Duration::from_secs(10 * 60);
-/// Smallest picture side: below 320x240 the words are no longer readable from two metres.
+/// How long it stays up beside an alert that nobody has acknowledged.
+pub const RESULT_SHOWN_BESIDE_ALERT: Duration = Duration::from_secs(60);
+/// Smallest picture, upright the other way round: below 320x240 the words are no longer readable from two metres.
 pub const PICTURE_WIDTH_MIN: u32 = 320;
 /// See [`PICTURE_WIDTH_MIN`].
 pub const PICTURE_HEIGHT_MIN: u32 = 240;
 /// Largest picture side: bounds the memory of drawing, sub-samples included, to 200 MB.
 pub const PICTURE_SIDE_MAX: u32 = 2048;
+/// Side of the picture of a mass that is kept in memory: as large as the largest panel shows it.
+pub const KEY_SLICE_PX: u32 = 240;
 
 /// Longest silence of the loop that accepts associations before the watchdog stops being fed.
 pub const HEARTBEAT_RECEIVE: Duration = Duration::from_secs(30);
@@ -384,6 +404,7 @@ pub const BOARD_FACT_BYTES_MAX: u64 = 64 * 1024;
 const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());
 const _: () = assert!(COMMITMENT_AGAIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs());
+const _: () = assert!(COUNTING_VIEW_AGE_MAX.as_millis() <= VIEW_AGE_MAX.as_millis());
 const _: () = assert!(REDRAW_WAIT_MIN.as_millis() < VIEW_AGE_MAX.as_millis());
 const _: () = assert!(RETRY_WAIT_MIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(VOLUME_VOXELS_MAX <= i32::MAX as usize);

@@ -1,8 +1,11 @@
 //! What the appliance is doing now: written by the daemon on a watch channel, read by display,
-//! service manager and console. Holds no patient data.
+//! service manager and console. What is of a patient is [`Phi`] or prints nothing, and is never serialized.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::units::{CubicCentimeters, Side};
 
@@ -22,6 +25,9 @@ pub struct Status {
     /// Alerts that nobody has acknowledged.
     #[serde(default)]
     pub n_alerts_open: u32,
+    /// The one of them that has waited longest.
+    #[serde(default)]
+    pub oldest_alert: Option<OpenAlert>,
     /// Series screened since the database was made.
     pub n_series_screened: u64,
     /// Instances received since start.
@@ -31,12 +37,128 @@ pub struct Status {
     /// Names of the destinations that cannot be reached now.
     #[serde(default)]
     pub destinations_down: Vec<String>,
+    /// Names of the destinations that refused something for good.
+    #[serde(default)]
+    pub destinations_refusing: Vec<String>,
+    /// Destinations in the settings.
+    #[serde(default)]
+    pub n_destinations: u32,
     /// The networks that answer; `None` until they are loaded.
     #[serde(default)]
     pub models: Option<ModelVersions>,
     /// How the modality worklist is; `None` where there is none in the settings.
     #[serde(default)]
     pub worklist: Option<WorklistStatus>,
+    /// Instances that the series which arrive will have, as far as scanner and images say.
+    #[serde(default)]
+    pub n_instances_expected: Option<u32>,
+    /// When the analysis under way is likely to end, milliseconds since 1970 UTC: from earlier ones.
+    #[serde(default)]
+    pub analysis_ends_unix_ms: Option<i64>,
+    /// Room for images; `None` until it was looked at.
+    #[serde(default)]
+    pub disk: Option<Disk>,
+    /// Whether times can be believed.
+    #[serde(default)]
+    pub clock: ClockTrust,
+    /// How warm the machine is; `None` where nobody measures it.
+    #[serde(default)]
+    pub thermal: Option<Thermal>,
+    /// The version that is being installed.
+    #[serde(default)]
+    pub updating_to: Option<String>,
+    /// What a person needs to set the appliance up for the first time; `None` once it is.
+    #[serde(skip)]
+    pub setup: Option<SetupCode>,
+    /// Whom the images at hand are of, as the settings let it be shown.
+    #[serde(skip)]
+    pub patients: Patients,
+    /// A picture of the newest result, where a mass was outlined and the settings let it be shown.
+    #[serde(skip)]
+    pub key_slice: Option<Arc<KeySlice>>,
+}
+
+/// An alert that nobody has acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenAlert {
+    /// Since when, milliseconds since 1970 UTC.
+    pub opened_unix_ms: i64,
+    /// Sides of its answer, right first.
+    pub sides: Vec<Side>,
+}
+
+/// Room for images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Bytes that may still be written.
+    pub free_bytes: u64,
+    /// Whether a person should make room.
+    pub is_low: bool,
+}
+
+/// Whether the machine's clock can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockTrust {
+    /// Nothing speaks against it.
+    #[default]
+    Trusted,
+    /// The time service has not heard from a time server since the machine started.
+    NotSynchronized,
+    /// It shows a time before this program was made.
+    Wrong,
+}
+
+/// How warm the machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thermal {
+    /// The hottest sensor, degrees Celsius.
+    pub celsius: f32,
+    /// Whether the worker was slowed down to cool it.
+    pub throttled: bool,
+}
+
+/// What a person needs to set the appliance up for the first time.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SetupCode {
+    /// Address of the pages.
+    pub address: String,
+    /// To be typed there: it shows that the person stands before the appliance.
+    pub code: String,
+}
+
+impl std::fmt::Debug for SetupCode {
+    /// Not the code: whoever reads a log does not stand before the appliance.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SetupCode({})", self.address)
+    }
+}
+
+/// Whom images are of: initials or an accession number, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Patients {
+    /// Those that arrive.
+    pub arriving: Option<Phi<String>>,
+    /// Those that are screened.
+    pub analysed: Option<Phi<String>>,
+}
+
+/// A small picture of the largest mass and its outline: a part of an axial plane, in the radiological convention.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySlice {
+    /// Pixels a side.
+    pub side_px: u32,
+    /// Gray values, row by row.
+    pub gray: Vec<u8>,
+    /// How much of each pixel the outline covers.
+    pub outline: Vec<u8>,
+}
+
+impl std::fmt::Debug for KeySlice {
+    /// Not the pixels: they are a patient's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeySlice({0}x{0})", self.side_px)
+    }
 }
 
 /// How the modality worklist is.
@@ -132,4 +254,24 @@ pub enum Outcome {
         /// Why.
         reason: Reason,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_patient_is_printed_or_serialized() {
+        let key_slice = KeySlice { side_px: 1, gray: vec![77], outline: vec![88] };
+        let patients = Patients { arriving: Some(Phi::new("J. D.".into())), analysed: None };
+        let status = Status { patients, key_slice: Some(Arc::new(key_slice)), ..Status::default() };
+        let texts = [format!("{status:?}"), serde_json::to_string(&status).unwrap()];
+        for text in texts {
+            for word in ["J. D.", "77", "88"] {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+        let back: Status = serde_json::from_str(&serde_json::to_string(&status).unwrap()).unwrap();
+        assert_eq!((back.key_slice, back.patients), (None, Patients::default()));
+    }
 }

@@ -59,6 +59,18 @@ impl StatusWriter {
         self.update(|doing| doing.n_arriving = n_instances);
     }
 
+    /// So many instances the series that arrive will have, as far as it is known.
+    pub fn expect(&self, n_instances: Option<u32>) {
+        self.sender.send_if_modified(|status| {
+            std::mem::replace(&mut status.n_instances_expected, n_instances) != n_instances
+        });
+    }
+
+    /// Nobody's images arrive any more.
+    pub fn forget_patient(&self) {
+        self.sender.send_if_modified(|status| status.patients.arriving.take().is_some());
+    }
+
     /// The worker is at a step, or has nothing to do.
     pub fn analysing(&self, at: Option<(Stage, u32)>) {
         self.update(|doing| doing.analysing = at);

@@ -18,6 +18,7 @@ use crate::db::{self, Opened, instances, summary};
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
 use crate::display::headless::write_png;
+use crate::display::strings::Language;
 use crate::display::{render_view, samples};
 use crate::evaluation::phantom_files::write_phantom;
 use crate::intake::scan::scan;
@@ -209,7 +210,7 @@ fn database(folder: &Path, received: ReceivedInstance) -> Result<String> {
 
 /// Every view, in the display's size.
 fn display(folder: &Path, size: Size) -> Result<String> {
-    let views = samples::views();
+    let views = samples::views(Language::default());
     for (name, view) in &views {
         let picture = render_view(view, size);
         let path = folder.join(format!("{name}.png"));

@@ -3,6 +3,7 @@
 //! Nothing is bound, opened or created while settings are read. Unknown keys are errors. Files that settings
 //! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`].
 
+mod display;
 mod error;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::display::{DisplayBackend, DisplayConfig, PatientShown};
 pub use self::error::ConfigError;
 use crate::console::ConsoleSettings;
 use crate::delivery::policy::AlertSettings;
@@ -148,34 +150,6 @@ pub struct InferenceConfig {
     pub instruction_set: Option<InstructionSet>,
 }
 
-/// Where the status picture goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DisplayBackend {
-    /// A Linux framebuffer device.
-    Framebuffer,
-    /// A PNG file, the newest picture.
-    Headless,
-    /// Nowhere.
-    None,
-}
-
-/// The display.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DisplayConfig {
-    /// Which kind.
-    pub backend: DisplayBackend,
-    /// Headless: the picture's file, under `data_dir`.
-    pub path: PathBuf,
-    /// Headless: width, pixels.
-    pub width: u32,
-    /// Headless: height, pixels.
-    pub height: u32,
-    /// Framebuffer: the device.
-    pub device: PathBuf,
-}
-
 impl Default for Config {
     /// Loopback only, data in `$STATE_DIRECTORY` or `./var`.
     fn default() -> Self {
@@ -289,18 +263,6 @@ impl Default for SeriesConfig {
     }
 }
 
-impl Default for DisplayConfig {
-    fn default() -> Self {
-        Self {
-            backend: DisplayBackend::Headless,
-            path: PathBuf::from("display.png"),
-            width: 800,
-            height: 480,
-            device: PathBuf::from("/dev/fb0"),
-        }
-    }
-}
-
 impl Config {
     /// Settings from a file; the defaults where there is none.
     ///
@@ -382,8 +344,7 @@ impl Config {
         in_range("series.settle_s", self.series.settle_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
-        in_range("display.width", u64::from(self.display.width), 160..=4096, "160 to 4096")?;
-        in_range("display.height", u64::from(self.display.height), 120..=4096, "120 to 4096")?;
+        self.display.check()?;
         if self.dicom.listen.is_empty() && self.dicom.tls_listen().is_empty() {
             let hint = "name an address, for example [\"127.0.0.1:11112\"]";
             return Err(ConfigError::Empty { key: "dicom.listen", hint });
@@ -451,6 +412,16 @@ mod tests {
     }
 
     #[test]
+    fn the_display_is_read_whole_and_written_back() {
+        let text = "[display]\nbackend = 'drm'\ndevice = '/dev/dri/card1'\nconnector = 'DSI-1'\n\
+                    rotate = 90\nlanguage = 'de'\npatient = 'initials'\nkey_slice = false\n\
+                    night = { from = '22:00', to = '06:00' }\nwidth = 240\nheight = 320";
+        let config = load(text).unwrap();
+        assert_eq!(config.display.night.as_ref().map(|it| it.from.hour()), Some(22));
+        assert_eq!(load(&toml::to_string(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
     fn dicomweb_is_off_and_open_to_others_only_with_a_token() {
         assert_eq!(load("").unwrap().stow.listen, []);
         let check = |settings: &str| assert!(load(&format!("[stow]\n{settings}")).is_ok());
@@ -477,6 +448,11 @@ mod tests {
         check("[dicom]\nlisten = ['scanner']", "socket address");
         check("[dicom]\nae_title = 'MUCH_TOO_LONG_A_TITLE'", "AE title");
         check("[display]\nbackend = 'oled'", "framebuffer");
+        check("[display]\nwidth = 100", "320 to 2048");
+        check("[display]\nrotate = 45", "0, 90, 180 or 270");
+        check("[display]\nlanguage = 'la'", "`de`");
+        check("[display]\npatient = 'name'", "initials");
+        check("[display]\nnight = { from = '22', to = '06:00' }", "22:00");
         check("[stow]\nlisten = ['0.0.0.0:8042']", "anyone could store images");
         check("[stow]\nlisten = ['[::1]:8042', '10.0.0.1:8042']", "10.0.0.1:8042");
         check("[stow]\nrequests_max = 33", "1 to 32");

@@ -54,6 +54,7 @@ use crate::delivery::links::Links;
 use crate::limits::{
     CONSOLE_BODY_BYTES_MAX, CONSOLE_REQUEST_TIME, EVENT_STREAMS_MAX, PASSWORDS_HASHED_MAX,
 };
+use crate::status::SetupCode;
 use crate::status_writer::StatusWriter;
 
 /// What a console is made from.
@@ -132,8 +133,9 @@ impl Console {
 
     /// Has the display show the code that makes the first account, or no longer.
     fn show_set_up(&self) {
-        let is_waiting = self.set_up.shown().is_some();
-        tracing::info!(is_waiting, "first account");
+        let setup =
+            self.set_up.shown().map(|code| SetupCode { address: self.site.address.clone(), code });
+        self.status.modify(|status| status.setup = setup);
     }
 
     /// Serves until `shutdown`.

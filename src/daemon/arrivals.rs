@@ -169,6 +169,11 @@ impl SeriesTask {
     fn show(&self) {
         let n = u32::try_from(self.assembler.n_instances()).unwrap_or(u32::MAX);
         self.status.arriving(n);
+        let expected = self.assembler.n_expected().and_then(|n| u32::try_from(n).ok());
+        self.status.expect(expected);
+        if n == 0 {
+            self.status.forget_patient();
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::db::{Db, DbError, alerts, deliveries, jobs, results};
 use crate::limits::TASK_BEAT;
-use crate::status::{Activity, Status};
+use crate::status::{Activity, OpenAlert, Status};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
 use crate::system::notify;
@@ -28,12 +28,17 @@ pub(super) async fn run(
         let deliveries = db.call(deliveries::counts()).await?;
         let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
+        let destinations_refusing = db.call(deliveries::destinations_refusing()).await?;
         let (n_alerts_open, _) = db.call(alerts::n_open()).await?;
+        let oldest = db.call(alerts::oldest_open()).await?;
         status.modify(|status| {
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
             status.n_alerts_open = n_alerts_open;
+            status.oldest_alert =
+                oldest.map(|(opened_unix_ms, sides)| OpenAlert { opened_unix_ms, sides });
+            status.destinations_refusing = destinations_refusing;
             status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
         });

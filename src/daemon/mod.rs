@@ -13,8 +13,10 @@ mod error;
 mod listening;
 mod opening;
 mod parts;
+mod patient;
 mod recorder;
 mod reports;
+mod room;
 mod stock;
 
 use std::fs::File;

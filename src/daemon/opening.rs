@@ -71,6 +71,7 @@ pub(super) async fn open(
             segmenter: identities.segmenter.version,
         }),
         last_result: last_result(&opened.db).await?,
+        n_destinations: u32::try_from(config.destinations.len()).unwrap_or(u32::MAX),
         ..Status::default()
     });
     let ahead =

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use embedded_graphics::geometry::Size;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::arrivals::SeriesTask;
+use super::patient::PatientLabel;
 use super::recorder::{Heard, Recorder, Told, recorder};
-use super::{DaemonError, counts, reports, stock, stopped};
+use super::{DaemonError, counts, reports, room, stock, stopped};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, DisplayBackend, Peer};
+use crate::config::{Config, ConfigError, Peer};
 use crate::db::Db;
 use crate::delivery::routing::Rules;
 use crate::delivery::{Commitments, Means, Outbox, Waker, channels};
@@ -19,9 +19,9 @@ use crate::dicom::scu::PeerAddress;
 use crate::dicom::store_scp::{CallingAeTitles, ScpOptions};
 use crate::dicom::stow::{BearerToken, StowOptions};
 use crate::dicom::tls::{Connector, Tls};
-use crate::display::backend::Backend;
-use crate::display::task as display_task;
-use crate::error::Chain;
+use crate::display::ambience::Ambience;
+use crate::display::panel::Panel;
+use crate::display::task::{self as display_task, Look};
 use crate::hl7::listener::ListenerOptions;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
@@ -34,6 +34,7 @@ use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
 use crate::worker::Worker;
+use crate::worker::pace::Pace;
 use crate::worklist::{Arrivals, WorklistTask};
 
 /// What all tasks are made from.
@@ -123,6 +124,8 @@ impl Parts {
             has_worklist: self.config.worklist.is_some(),
             rules: Arc::clone(&self.rules),
             outbox,
+            display: (&self.config.display).into(),
+            pace: Pace::default(),
             status: Arc::clone(&self.status),
             heart: self.hearts.register("worker", HEARTBEAT_WORKER),
         }
@@ -183,7 +186,12 @@ impl Parts {
         let clock = Arc::clone(&self.clock);
         let ahead = Arc::clone(&self.ahead);
         let told = Told { series: heard, unheard, commitments: Arc::clone(&self.commitments) };
-        let (sink, rows) = recorder(self.db.clone(), clock, told, ahead, heart);
+        let label = PatientLabel::new(
+            self.config.display.patient,
+            self.spool.folder(),
+            Arc::clone(&self.status),
+        );
+        let (sink, rows) = recorder(self.db.clone(), clock, told, (ahead, label), heart);
         series.spawn(async move { Ok(rows.run().await?) });
         let peer = |peer: &Peer| {
             let tls = connector(tls, peer.tls, &peer.address)?;
@@ -211,12 +219,15 @@ impl Parts {
         let stop = stopped(stopping.clone());
         tasks.spawn(async move { Ok(outbox.run(stop).await?) });
         let stop = stopped(stopping.clone());
-        let display = display_task::run(
-            display_backend(&self.config),
-            Arc::clone(&self.clock),
-            self.status.watch(),
-            stop,
-        );
+        let display = &self.config.display;
+        let panel = Panel::new(display.target(&self.config.data_dir), display.rotate);
+        let zone = self.rules.policy.zone.clone();
+        let look = Look {
+            language: display.language,
+            ambience: Ambience { night: display.night.clone(), zone },
+        };
+        let display =
+            display_task::run(panel, look, Arc::clone(&self.clock), self.status.watch(), stop);
         tasks.spawn(async move {
             display.await;
             Ok(())
@@ -229,6 +240,16 @@ impl Parts {
             stopping.clone(),
         );
         tasks.spawn(async move { Ok(counts.await?) });
+        let room = room::watch(
+            self.config.data_dir.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.status),
+            stopping.clone(),
+        );
+        tasks.spawn(async move {
+            room.await;
+            Ok(())
+        });
         let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
         tasks.spawn(async move {
             feeding.await;
@@ -246,20 +267,4 @@ fn connector(
     let tls = tls.filter(|_| is_wanted);
     let connector = tls.map(|tls| tls.connector(address.host())).transpose();
     Ok(connector.map_err(ConfigError::from)?)
-}
-
-fn display_backend(config: &Config) -> Backend {
-    let display = &config.display;
-    match display.backend {
-        DisplayBackend::None => Backend::None,
-        DisplayBackend::Headless => Backend::headless(
-            config.data_dir.join(&display.path),
-            Size::new(display.width, display.height),
-        ),
-        DisplayBackend::Framebuffer => Backend::framebuffer(&display.device).unwrap_or_else(|error| {
-            // Alerts matter more than the picture of them.
-            tracing::error!(error = %Chain(&error), "the display cannot be used; going on without");
-            Backend::None
-        }),
-    }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::patient::PatientLabel;
 use super::reports::Unheard;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, instances, lists};
@@ -75,6 +76,7 @@ pub(super) struct RowWriter {
     queue: mpsc::Receiver<Entry>,
     heard: mpsc::Sender<Heard>,
     ahead: Arc<DecodeAhead>,
+    label: PatientLabel,
     heart: Heart,
 }
 
@@ -83,13 +85,13 @@ pub(super) fn recorder(
     db: Db,
     clock: Arc<dyn Clock>,
     told: Told,
-    ahead: Arc<DecodeAhead>,
+    (ahead, label): (Arc<DecodeAhead>, PatientLabel),
     heart: Heart,
 ) -> (Recorder, RowWriter) {
     let (sender, queue) = mpsc::channel(RECORD_QUEUE_MAX);
     let heard = told.series.clone();
     let recorder = Recorder { db: db.clone(), clock, queue: sender, told };
-    (recorder, RowWriter { db, queue, heard, ahead, heart })
+    (recorder, RowWriter { db, queue, heard, ahead, label, heart })
 }
 
 impl Recorder {
@@ -238,6 +240,7 @@ impl RowWriter {
         if !batch.is_empty() {
             self.record(&batch).await?;
             batch.iter().for_each(|instance| self.ahead.offer(instance));
+            self.label.offer(&batch);
             // Without a series task we are stopping: the next start finds rows without a job.
             let _ = self.heard.send(Heard::Instances(arrivals)).await;
         }

@@ -292,6 +292,20 @@ pub fn n_open() -> Operation<(u32, Option<i64>)> {
     })
 }
 
+/// When the alert was opened that has waited longest, milliseconds since 1970 UTC, and the sides of its answer.
+pub fn oldest_open() -> Operation<Option<(i64, Vec<Side>)>> {
+    Operation::new("look up the oldest open alert", |connection| {
+        connection
+            .prepare_cached(
+                "SELECT a.opened_unix_ms, r.sides
+                 FROM alerts AS a JOIN results AS r ON r.id = a.result_id
+                 WHERE a.state = 'open' ORDER BY a.opened_unix_ms, a.id LIMIT 1",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row::sides(row, 1)?)))
+            .optional()
+    })
+}
+
 /// What an alert is named by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlertName {

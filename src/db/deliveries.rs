@@ -392,6 +392,18 @@ pub fn destinations_down() -> Operation<Vec<String>> {
     })
 }
 
+/// Names of the destinations that refused something for good.
+pub fn destinations_refusing() -> Operation<Vec<String>> {
+    Operation::new("list the destinations with dead letters", |connection| {
+        connection
+            .prepare_cached(
+                "SELECT DISTINCT destination FROM deliveries WHERE state = 'dead' ORDER BY 1",
+            )?
+            .query_map([], |row| row.get(0))?
+            .collect()
+    })
+}
+
 /// A delivery's whole state, for people and tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRecord {

@@ -1,12 +1,15 @@
 //! Where pictures go: a file, a panel, or nowhere.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use embedded_graphics::geometry::Size;
+use embedded_graphics::primitives::Rectangle;
 
 use crate::display::canvas::Canvas;
+use crate::display::drm::{Drm, DrmError};
 use crate::display::framebuffer::{Framebuffer, FramebufferError};
 use crate::display::headless::Headless;
+use crate::display::panel::Target;
 use crate::error::{Dispose, Disposition};
 
 /// What went wrong while showing a picture.
@@ -20,12 +23,19 @@ pub enum BackendError {
         /// Why.
         source: std::io::Error,
     },
-    /// The panel.
-    #[error("could not show a picture")]
+    /// The framebuffer.
+    #[error("the framebuffer cannot be used")]
     Framebuffer {
         /// Why.
         #[from]
         source: FramebufferError,
+    },
+    /// The graphics card.
+    #[error("the graphics card cannot be used")]
+    Drm {
+        /// Why.
+        #[from]
+        source: DrmError,
     },
     /// The picture is not of the panel's size.
     #[error("the picture does not fit the panel")]
@@ -37,6 +47,7 @@ impl Dispose for BackendError {
         match self {
             Self::Write { .. } => Disposition::Retry,
             Self::Framebuffer { source } => source.disposition(),
+            Self::Drm { source } => source.disposition(),
             Self::Size => Disposition::Fatal,
         }
     }
@@ -49,23 +60,26 @@ pub enum Backend {
     Headless(Headless),
     /// `/dev/fb0`.
     Framebuffer(Framebuffer),
+    /// `/dev/dri/card0`.
+    Drm(Drm),
     /// No display.
     None,
 }
 
 impl Backend {
-    /// A picture file.
-    #[must_use]
-    pub fn headless(path: PathBuf, size: Size) -> Self {
-        Self::Headless(Headless::new(path, size))
-    }
-
-    /// A framebuffer device; its size is the panel's.
+    /// Opens what is named; a panel's size is its own.
     ///
     /// # Errors
     /// It cannot be opened, or has a layout that is not supported.
-    pub fn framebuffer(path: &Path) -> Result<Self, BackendError> {
-        Ok(Self::Framebuffer(Framebuffer::open(path)?))
+    pub fn open(target: &Target) -> Result<Self, BackendError> {
+        Ok(match target {
+            Target::Headless { path, size } => Self::Headless(Headless::new(path.clone(), *size)),
+            Target::Framebuffer { device } => Self::Framebuffer(Framebuffer::open(device)?),
+            Target::Drm { device, connector } => {
+                Self::Drm(Drm::open(device.as_deref(), connector.as_deref())?)
+            }
+            Target::None => Self::None,
+        })
     }
 
     /// The size a picture must have; `None` without a display.
@@ -74,23 +88,36 @@ impl Backend {
         match self {
             Self::Headless(headless) => Some(headless.size()),
             Self::Framebuffer(framebuffer) => Some(framebuffer.size()),
+            Self::Drm(drm) => Some(drm.size()),
             Self::None => None,
         }
     }
 
-    /// Shows a picture of [`Backend::size`].
+    /// Whether it can still show pictures.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::Drm(drm) => drm.is_there(),
+            Self::Headless(_) | Self::Framebuffer(_) | Self::None => true,
+        }
+    }
+
+    /// Shows a picture of [`Backend::size`], of which only `areas` changed.
     ///
     /// # Errors
     /// See [`BackendError`].
-    pub fn show(&mut self, canvas: &Canvas) -> Result<(), BackendError> {
-        match self {
-            Self::Headless(headless) => headless
-                .show(canvas)
-                .map_err(|source| BackendError::Write { path: headless.path().into(), source }),
-            Self::Framebuffer(framebuffer) => {
-                framebuffer.show(canvas).then_some(()).ok_or(BackendError::Size)
+    pub fn show(&mut self, canvas: &Canvas, areas: &[Rectangle]) -> Result<(), BackendError> {
+        let fits = match self {
+            Self::Headless(headless) => {
+                let path = headless.path().to_owned();
+                return headless
+                    .show(canvas)
+                    .map_err(|source| BackendError::Write { path, source });
             }
-            Self::None => Ok(()),
-        }
+            Self::Framebuffer(framebuffer) => framebuffer.show(canvas, areas),
+            Self::Drm(drm) => drm.show(canvas, areas)?,
+            Self::None => true,
+        };
+        fits.then_some(()).ok_or(BackendError::Size)
     }
 }

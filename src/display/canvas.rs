@@ -15,6 +15,8 @@ use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::primitives::{PointsIter, Rectangle};
 
+use crate::display::panel::Rotation;
+
 /// Sub-samples a side of a pixel where shapes are drawn smoothly.
 const SAMPLES: u32 = 4;
 
@@ -82,6 +84,54 @@ impl Canvas {
                 self.pixels[index] = fine.mean(corner);
             }
         }
+    }
+
+    /// The same picture, turned.
+    #[must_use]
+    pub fn rotated(self, rotation: Rotation) -> Self {
+        if rotation == Rotation::None {
+            return self;
+        }
+        let size = rotation.drawn(self.size);
+        let (right, bottom) = (size.width as i32 - 1, size.height as i32 - 1);
+        // Where a pixel of the turned picture was before.
+        let from = |x: i32, y: i32| match rotation {
+            Rotation::None => Point::new(x, y),
+            Rotation::Clockwise90 => Point::new(y, right - x),
+            Rotation::Clockwise180 => Point::new(right - x, bottom - y),
+            Rotation::Clockwise270 => Point::new(bottom - y, x),
+        };
+        self.mapped(size, from)
+    }
+
+    /// The picture moved by a few pixels; what it uncovers is as its edge.
+    #[must_use]
+    pub fn shifted(self, by: Point) -> Self {
+        if by == Point::zero() {
+            return self;
+        }
+        let (right, bottom) = (self.size.width as i32 - 1, self.size.height as i32 - 1);
+        let size = self.size;
+        self.mapped(size, |x, y| {
+            Point::new((x - by.x).clamp(0, right), (y - by.y).clamp(0, bottom))
+        })
+    }
+
+    /// Puts another picture over this one.
+    pub fn place(&mut self, other: &Self, at: Point) {
+        for (y, row) in other.rows().enumerate() {
+            for (x, &color) in row.iter().enumerate() {
+                if let Some(index) = self.index(at + Point::new(x as i32, y as i32)) {
+                    self.pixels[index] = color;
+                }
+            }
+        }
+    }
+
+    fn mapped(&self, size: Size, from: impl Fn(i32, i32) -> Point) -> Self {
+        let at = |x: u32, y: u32| self.pixel(from(x as i32, y as i32)).unwrap_or(Rgb888::BLACK);
+        let rows = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+        Self { size, pixels: rows.map(|(x, y)| at(x, y)).collect() }
     }
 
     fn mean(&self, corner: Point) -> Rgb888 {
@@ -155,6 +205,36 @@ mod tests {
         });
         let row: Vec<u8> = canvas.rows().next().unwrap().iter().map(|pixel| pixel.r()).collect();
         assert_eq!(row, [255, 127, 0]);
+    }
+
+    /// 3 x 2 pixels, numbered row by row.
+    fn numbered() -> Canvas {
+        let mut canvas = Canvas::new(Size::new(3, 2), Rgb888::BLACK);
+        for (n, pixel) in canvas.pixels.iter_mut().enumerate() {
+            *pixel = Rgb888::new(n as u8, 0, 0);
+        }
+        canvas
+    }
+
+    fn numbers(canvas: &Canvas) -> Vec<Vec<u8>> {
+        canvas.rows().map(|row| row.iter().map(|pixel| pixel.r()).collect()).collect()
+    }
+
+    #[test]
+    fn a_picture_is_turned_clockwise() {
+        let check = |rotation, rows: &[&[u8]]| {
+            assert_eq!(numbers(&numbered().rotated(rotation)), rows, "{rotation:?}");
+        };
+        check(Rotation::None, &[&[0, 1, 2], &[3, 4, 5]]);
+        check(Rotation::Clockwise90, &[&[3, 0], &[4, 1], &[5, 2]]);
+        check(Rotation::Clockwise180, &[&[5, 4, 3], &[2, 1, 0]]);
+        check(Rotation::Clockwise270, &[&[2, 5], &[1, 4], &[0, 3]]);
+    }
+
+    #[test]
+    fn a_moved_picture_goes_on_at_its_edge() {
+        let moved = numbers(&numbered().shifted(Point::new(1, -1)));
+        assert_eq!(moved, [[3, 3, 4], [3, 3, 4]]);
     }
 
     #[test]

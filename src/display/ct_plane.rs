@@ -19,8 +19,6 @@ use crate::units::Hounsfield;
 pub(super) const WINDOW_HU: (f32, f32) = (40.0, 350.0);
 /// How far an outline is smoothed, mm: a voxel of the segmenter's grid, so that its steps do not show.
 const SMOOTH_MM: f64 = 1.0;
-/// Width of a contour, pixels.
-const CONTOUR_PX: f32 = 1.6;
 
 /// A rectangle of a picture that shows part of an axial plane. Radiological convention: the patient's
 /// right is on the left, anterior is up.
@@ -63,8 +61,14 @@ impl Pane {
         }
     }
 
-    /// Draws the edge of a mask as a thin line.
-    pub(super) fn draw_contour(self, canvas: &mut Canvas, mask: &Mask, color: Rgb888) {
+    /// Draws the edge of a mask as a line.
+    pub(super) fn draw_contour(
+        self,
+        canvas: &mut Canvas,
+        mask: &Mask,
+        color: Rgb888,
+        width_px: f32,
+    ) {
         let share = |x: f64, y: f64| {
             let index = mask.geometry().to_index(self.to_patient((x, y)));
             mask.interpolate(index).unwrap_or(0.0)
@@ -86,7 +90,7 @@ impl Pane {
             if slope > f32::EPSILON {
                 // How far the line is, in pixels, to first order.
                 let distance = (here - 0.5).abs() / slope;
-                let ink = (CONTOUR_PX / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
+                let ink = (width_px / 2.0 + 0.5 - distance).clamp(0.0, 1.0);
                 canvas.blend(at, color, (ink * 255.0).round() as u8);
             }
         }
@@ -184,7 +188,7 @@ mod tests {
             mask.voxels_mut()[offset] = u8::from(at.distance(pane().center) <= 6.0);
         }
         let mut canvas = Canvas::new(Size::new(60, 80), Rgb888::new(0, 0, 0));
-        pane().draw_contour(&mut canvas, &mask, Rgb888::new(255, 255, 255));
+        pane().draw_contour(&mut canvas, &mask, Rgb888::new(255, 255, 255), 1.6);
         let mut n_inked = 0.0_f64;
         for (at, _, _) in pane().pixels() {
             let ink = canvas.pixel(at).unwrap().g();

@@ -13,21 +13,33 @@ use embedded_graphics::primitives::Rectangle;
 use crate::display::canvas::Canvas;
 use crate::display::layout::{Align, Item, Label, Scene};
 use crate::display::pen::{Pen, rounded};
-use crate::display::{head, sign, theme};
+use crate::display::theme::Palette;
+use crate::display::{head, key_slice, sign};
 
 /// Draws everything of a scene.
 #[must_use]
 pub fn draw(scene: &Scene) -> Canvas {
-    let mut canvas = Canvas::new(scene.size, theme::GROUND);
+    let mut canvas = Canvas::new(scene.size, scene.palette.ground);
+    let palette: &Palette = scene.palette;
     for item in &scene.items {
         match item {
             Item::Text(label) => text(&mut canvas, label),
             Item::Panel { area, radius, color } => panel(&mut canvas, *area, *radius, *color),
             Item::Sign { area, sign, color } => {
-                canvas.smooth(*area, |fine, _| sign::draw(&mut Pen::new(fine), *sign, *color));
+                let ground = palette.ground;
+                let draw = |fine: &mut Canvas, _| {
+                    sign::draw(&mut Pen::new(fine), *sign, *color, ground);
+                };
+                canvas.smooth(*area, draw);
             }
             Item::Head { area, sides, color } => {
-                canvas.smooth(*area, |fine, _| head::draw(&mut Pen::new(fine), sides, *color));
+                let draw = |fine: &mut Canvas, _| {
+                    head::draw(&mut Pen::new(fine), sides, *color, palette);
+                };
+                canvas.smooth(*area, draw);
+            }
+            Item::KeySlice { area, picture, color } => {
+                key_slice::draw(&mut canvas, *area, picture, *color, palette);
             }
         }
     }

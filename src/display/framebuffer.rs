@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 
 use embedded_graphics::geometry::Size;
+use embedded_graphics::primitives::Rectangle;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::display::canvas::Canvas;
+use crate::display::is_drawable;
 use crate::display::pixel::{Bits, PixelLayout, pack};
 use crate::error::{Dispose, Disposition};
-use crate::limits::{PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN};
 
 /// What went wrong with a framebuffer.
 #[derive(Debug, thiserror::Error)]
@@ -181,10 +182,11 @@ impl Framebuffer {
         self.geometry.size
     }
 
-    /// Puts a picture of [`Framebuffer::size`] up. Says whether it fitted.
-    pub fn show(&mut self, canvas: &Canvas) -> bool {
-        let visible = &mut self.memory.bytes()[self.geometry.first_byte..];
-        pack(canvas, &self.geometry.layout, self.geometry.stride, visible)
+    /// Writes `areas` of a picture of [`Framebuffer::size`]. Says whether it fitted.
+    pub fn show(&mut self, canvas: &Canvas, areas: &[Rectangle]) -> bool {
+        let Geometry { layout, stride, first_byte, .. } = self.geometry;
+        let visible = &mut self.memory.bytes()[first_byte..];
+        areas.iter().all(|area| pack(canvas, &layout, stride, visible, *area))
     }
 }
 
@@ -206,9 +208,7 @@ impl Geometry {
         let rgb = [bits(variable.red), bits(variable.green), bits(variable.blue)];
         let layout = PixelLayout::new(variable.bits_per_pixel, rgb, Some(bits(variable.transp)))?;
         let size = Size::new(variable.xres, variable.yres);
-        if !(PICTURE_WIDTH_MIN..=PICTURE_SIDE_MAX).contains(&size.width)
-            || !(PICTURE_HEIGHT_MIN..=PICTURE_SIDE_MAX).contains(&size.height)
-        {
+        if !is_drawable(size) {
             return None;
         }
         let stride = usize::try_from(fixed.line_length).ok()?;
@@ -330,6 +330,7 @@ mod tests {
         };
         let mut framebuffer = Framebuffer::open(Path::new(&path)).unwrap();
         let black = embedded_graphics::pixelcolor::Rgb888::new(0, 0, 0);
-        assert!(framebuffer.show(&Canvas::new(framebuffer.size(), black)));
+        let whole = Rectangle::new(Default::default(), framebuffer.size());
+        assert!(framebuffer.show(&Canvas::new(framebuffer.size(), black), &[whole]));
     }
 }

@@ -5,7 +5,7 @@
 use embedded_graphics::pixelcolor::Rgb888;
 
 use crate::display::pen::{At, Pen, arc};
-use crate::display::theme;
+use crate::display::theme::Palette;
 use crate::units::Side;
 
 const STROKE: f32 = 2.2;
@@ -13,12 +13,10 @@ const STROKE: f32 = 2.2;
 const GLAND: At = (29.5, 60.0);
 /// Half the neck's width.
 const NECK: f32 = 15.0;
-/// Ink of what only says which way the head looks.
-const FEATURE: Rgb888 = theme::OUTLINE;
 
 /// Draws the head and marks the flagged sides.
-pub(super) fn draw(pen: &mut Pen<'_>, sides: &[Side], color: Rgb888) {
-    contour(pen);
+pub(super) fn draw(pen: &mut Pen<'_>, sides: &[Side], color: Rgb888, palette: &Palette) {
+    contour(pen, palette);
     for side in Side::BOTH {
         let center = (towards(side, GLAND.0), GLAND.1);
         if sides.contains(&side) {
@@ -26,7 +24,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, sides: &[Side], color: Rgb888) {
             let arrow = [(17.0, 0.0), (5.0, -8.0), (5.0, 8.0)];
             pen.convex(&arrow.map(|(x, y)| (towards(side, x), GLAND.1 + y)), color);
         } else {
-            pen.stroke(&arc(center, (6.5, 10.0), 0.0, 360.0), 1.6, theme::CONTOUR);
+            pen.stroke(&arc(center, (6.5, 10.0), 0.0, 360.0), 1.6, palette.contour);
         }
     }
 }
@@ -41,8 +39,10 @@ fn towards(side: Side, x_right: f32) -> f32 {
 
 /// Neck, then the union of ears, skull and jaw before it: each once in the line's colour and once
 /// smaller in the ground's. Eyes, nose and mouth say that the patient faces the reader.
-fn contour(pen: &mut Pen<'_>) {
-    let layers = [(0.0, theme::CONTOUR), (STROKE, theme::GROUND)];
+fn contour(pen: &mut Pen<'_>, palette: &Palette) {
+    // Of what only says which way the head looks.
+    let feature = palette.outline;
+    let layers = [(0.0, palette.contour), (STROKE, palette.ground)];
     for (inset, color) in layers {
         let width = 2.0 * (NECK - inset);
         pen.rectangle((50.0 - NECK + inset, 70.0), (width, 30.0), 0.0, color);
@@ -55,8 +55,8 @@ fn contour(pen: &mut Pen<'_>) {
         pen.ellipse((50.0, 52.0), (27.5 - inset, 35.0 - inset), color);
     }
     for side in Side::BOTH {
-        pen.stroke(&[(towards(side, 44.0), 38.0), (towards(side, 36.0), 38.0)], 2.2, FEATURE);
+        pen.stroke(&[(towards(side, 44.0), 38.0), (towards(side, 36.0), 38.0)], 2.2, feature);
     }
-    pen.stroke(&[(50.0, 44.0), (48.0, 56.0), (52.0, 56.0)], 2.0, FEATURE);
-    pen.stroke(&[(44.0, 69.0), (56.0, 69.0)], 2.2, FEATURE);
+    pen.stroke(&[(50.0, 44.0), (48.0, 56.0), (52.0, 56.0)], 2.0, feature);
+    pen.stroke(&[(44.0, 69.0), (56.0, 69.0)], 2.2, feature);
 }

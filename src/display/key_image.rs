@@ -30,7 +30,7 @@ use embedded_graphics::primitives::{Line, Primitive, PrimitiveStyle, Rectangle};
 use crate::display::canvas::Canvas;
 use crate::display::ct_plane::{Pane, WINDOW_HU, body_center};
 use crate::display::text::{Font, NO_BREAK_SPACE};
-use crate::display::theme;
+use crate::display::theme::DAY;
 use crate::imaging::{PatientPoint, Volume};
 use crate::screening::report::GlandReport;
 use crate::screening::{Decision, Outline, ScreeningReport};
@@ -50,8 +50,10 @@ const MARGIN: i32 = 14;
 
 /// The line around a mass: on gray, and on the glare of teeth.
 const CONTOUR: Rgb888 = Rgb888::new(0xff, 0xd5, 0x2e);
+/// Width of that line, pixels.
+const CONTOUR_PX: f32 = 1.6;
 /// Marks on the CT.
-const MARK: Rgb888 = theme::TEXT;
+const MARK: Rgb888 = DAY.text;
 
 /// The picture of one gland; `None` where it was not found.
 ///
@@ -72,13 +74,13 @@ pub fn key_image(
     // What the panes leave free of it are the lines between them.
     let panes_area = Rectangle::new(Point::zero(), Size::new(PICTURE.width, WHOLE_PX));
     // A canvas cannot fail: its error has no value.
-    let _ = canvas.fill_solid(&panes_area, theme::OUTLINE);
+    let _ = canvas.fill_solid(&panes_area, DAY.outline);
     for pane in [whole, close, bare] {
         pane.draw_ct(&mut canvas, volume);
     }
     for pane in [whole, close] {
         for outline in outlines {
-            pane.draw_contour(&mut canvas, &outline.mask, CONTOUR);
+            pane.draw_contour(&mut canvas, &outline.mask, CONTOUR, CONTOUR_PX);
         }
     }
     frame_of_close_up(&mut canvas, whole, close);
@@ -128,8 +130,8 @@ fn frame_of_close_up(canvas: &mut Canvas, whole: Pane, close: Pane) {
     };
     for (sx, sy) in [(-1, -1), (1, -1), (-1, 1), (1, 1)] {
         let at = corner(half * f64::from(sx), half * f64::from(sy));
-        line(canvas, at, at - Point::new(sx * ARM, 0), theme::TEXT_QUIET);
-        line(canvas, at, at - Point::new(0, sy * ARM), theme::TEXT_QUIET);
+        line(canvas, at, at - Point::new(sx * ARM, 0), DAY.text_quiet);
+        line(canvas, at, at - Point::new(0, sy * ARM), DAY.text_quiet);
     }
 }
 
@@ -179,7 +181,7 @@ fn caption(
 ) {
     let headline = Font::bold(17.0);
     let quiet = Font::regular(10.5);
-    let color = if gland.decision == Decision::Flagged { CONTOUR } else { theme::TEXT };
+    let color = if gland.decision == Decision::Flagged { CONTOUR } else { DAY.text };
     let (window_center, window_width) = WINDOW_HU;
     let place = format!(
         "axial, z {:.1}{NO_BREAK_SPACE}mm   C {window_center:.0}  W {window_width:.0}",
@@ -194,10 +196,10 @@ fn caption(
     );
     let notice = report.notice.to_uppercase();
     at_left(canvas, headline, &self::headline(report, gland), 33, color);
-    at_left(canvas, quiet, &second_line(report, gland), 59, theme::TEXT_QUIET);
-    at_right(canvas, quiet, &place, 59, theme::TEXT_QUIET);
-    at_left(canvas, quiet, &versions, 84, theme::TEXT_QUIET);
-    at_right(canvas, Font::bold(12.0), &notice, 85, theme::TEXT);
+    at_left(canvas, quiet, &second_line(report, gland), 59, DAY.text_quiet);
+    at_right(canvas, quiet, &place, 59, DAY.text_quiet);
+    at_left(canvas, quiet, &versions, 84, DAY.text_quiet);
+    at_right(canvas, Font::bold(12.0), &notice, 85, DAY.text);
 }
 
 /// A line of the caption; `y` is its baseline's.

@@ -1,8 +1,9 @@
 //! A picture into a framebuffer's bytes: any layout of 16, 24 or 32 bits. Pure, so that it is tested
 //! without a device.
 
-use embedded_graphics::geometry::OriginDimensions;
+use embedded_graphics::geometry::{OriginDimensions, Point};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
+use embedded_graphics::primitives::Rectangle;
 
 use crate::display::canvas::Canvas;
 
@@ -37,6 +38,23 @@ pub struct PixelLayout {
 }
 
 impl PixelLayout {
+    /// 32 bits, blue lowest, the highest byte unused.
+    pub const XRGB8888: Self = Self {
+        n_bytes: 4,
+        red: Bits { offset: 16, length: 8 },
+        green: Bits { offset: 8, length: 8 },
+        blue: Bits { offset: 0, length: 8 },
+        alpha: None,
+    };
+    /// 16 bits, blue lowest.
+    pub const RGB565: Self = Self {
+        n_bytes: 2,
+        red: Bits { offset: 11, length: 5 },
+        green: Bits { offset: 5, length: 6 },
+        blue: Bits { offset: 0, length: 5 },
+        alpha: None,
+    };
+
     /// A layout that [`pack`] can write, or nothing.
     #[must_use]
     pub fn new(bits_per_pixel: u32, rgb: [Bits; 3], alpha: Option<Bits>) -> Option<Self> {
@@ -72,21 +90,32 @@ impl PixelLayout {
     }
 }
 
-/// Writes the picture into `memory`, whose rows start `stride` bytes apart. Says whether it fits; where
-/// it does not, nothing is written.
-pub fn pack(canvas: &Canvas, layout: &PixelLayout, stride: usize, memory: &mut [u8]) -> bool {
+/// Writes an area of the picture into `memory`, whose rows start `stride` bytes apart. Says whether picture and
+/// area fit; where they do not, nothing is written.
+pub fn pack(
+    canvas: &Canvas,
+    layout: &PixelLayout,
+    stride: usize,
+    memory: &mut [u8],
+    area: Rectangle,
+) -> bool {
     let size = canvas.size();
     let row_bytes = size.width as usize * layout.n_bytes;
     let n_rows = size.height as usize;
     let end = n_rows.saturating_sub(1).saturating_mul(stride).saturating_add(row_bytes);
-    if row_bytes > stride || end > memory.len() {
+    let is_inside = area.intersection(&Rectangle::new(Point::zero(), size)) == area;
+    if row_bytes > stride || end > memory.len() || !is_inside {
         return false;
     }
-    if row_bytes == 0 {
+    let number = |value: i32| usize::try_from(value).unwrap_or(0);
+    let (left, top) = (number(area.top_left.x), number(area.top_left.y));
+    let (width, height) = (area.size.width as usize, area.size.height as usize);
+    if width == 0 || row_bytes == 0 {
         return true;
     }
-    for (row, line) in canvas.rows().zip(memory.chunks_mut(stride)) {
-        for (&color, bytes) in row.iter().zip(line.chunks_exact_mut(layout.n_bytes)) {
+    for (row, line) in canvas.rows().zip(memory.chunks_mut(stride)).skip(top).take(height) {
+        let bytes = line[left * layout.n_bytes..].chunks_exact_mut(layout.n_bytes);
+        for (&color, bytes) in row[left..left + width].iter().zip(bytes) {
             bytes.copy_from_slice(&layout.bytes(color)[..layout.n_bytes]);
         }
     }
@@ -95,7 +124,7 @@ pub fn pack(canvas: &Canvas, layout: &PixelLayout, stride: usize, memory: &mut [
 
 #[cfg(test)]
 mod tests {
-    use embedded_graphics::geometry::{Point, Size};
+    use embedded_graphics::geometry::Size;
     use proptest::prelude::*;
 
     use super::*;
@@ -105,11 +134,15 @@ mod tests {
     }
 
     fn rgb565() -> PixelLayout {
-        PixelLayout::new(16, [bits(11, 5), bits(5, 6), bits(0, 5)], None).unwrap()
+        PixelLayout::RGB565
     }
 
     fn xrgb8888() -> PixelLayout {
-        PixelLayout::new(32, [bits(16, 8), bits(8, 8), bits(0, 8)], None).unwrap()
+        PixelLayout::XRGB8888
+    }
+
+    fn whole(canvas: &Canvas) -> Rectangle {
+        Rectangle::new(Point::zero(), canvas.size())
     }
 
     #[test]
@@ -147,8 +180,20 @@ mod tests {
         let mut canvas = Canvas::new(Size::new(2, 2), Rgb888::new(255, 255, 255));
         canvas.blend(Point::new(1, 1), Rgb888::new(0, 0, 0), 255);
         let mut memory = [7; 5 + 4];
-        assert!(pack(&canvas, &rgb565(), 5, &mut memory));
+        assert!(pack(&canvas, &rgb565(), 5, &mut memory, whole(&canvas)));
         assert_eq!(memory, [255, 255, 255, 255, 7, 255, 255, 0, 0]);
+    }
+
+    #[test]
+    fn only_the_area_is_written() {
+        let canvas = Canvas::new(Size::new(4, 3), Rgb888::new(255, 255, 255));
+        let area = Rectangle::new(Point::new(1, 1), Size::new(2, 1));
+        let mut memory = [0; 8 * 3];
+        assert!(pack(&canvas, &rgb565(), 8, &mut memory, area));
+        let written: Vec<_> = (0..24).filter(|&at| memory[at] != 0).collect();
+        assert_eq!(written, [10, 11, 12, 13]);
+        let outside = Rectangle::new(Point::new(3, 1), Size::new(2, 1));
+        assert!(!pack(&canvas, &rgb565(), 8, &mut memory, outside));
     }
 
     proptest! {
@@ -158,7 +203,7 @@ mod tests {
         ) {
             let canvas = Canvas::new(Size::new(width, height), Rgb888::new(1, 2, 3));
             let mut memory = vec![9; length];
-            let fits = pack(&canvas, &xrgb8888(), stride, &mut memory);
+            let fits = pack(&canvas, &xrgb8888(), stride, &mut memory, whole(&canvas));
             let n_written = memory.iter().filter(|&&byte| byte != 9).count();
             prop_assert_eq!(n_written, if fits { (width * height * 4) as usize } else { 0 });
         }

@@ -2,50 +2,90 @@
 //!
 //! ```text
 //!  status changed --+
-//!  VIEW_AGE_MAX   --+--> View --same as shown?--> wait
-//!                              --new--> draw and show on a blocking thread --> rest REDRAW_WAIT_MIN
+//!  time passed    --+--> View, colours, place --same as shown?--> wait
+//!                              --new--> draw and show what changed, on a blocking thread --> rest REDRAW_WAIT_MIN
 //!  shutdown ----------> "stopped" is drawn last: a still picture must not look alive
 //! ```
 
 use std::future::Future;
 use std::sync::Arc;
 
+use embedded_graphics::geometry::Size;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::display::backend::Backend;
-use crate::display::render_view;
+use crate::display::ambience::{Ambience, shift};
+use crate::display::canvas::Canvas;
+use crate::display::panel::Panel;
+use crate::display::render;
 use crate::display::strings::Language;
+use crate::display::theme::Palette;
 use crate::display::view::View;
 use crate::error::Chain;
-use crate::limits::{REDRAW_WAIT_MIN, VIEW_AGE_MAX};
+use crate::limits::{BURN_IN_STEP, COUNTING_VIEW_AGE_MAX, REDRAW_WAIT_MIN, VIEW_AGE_MAX};
 use crate::status::Status;
+
+/// How a status is shown.
+#[derive(Debug)]
+pub struct Look {
+    /// Language of the words.
+    pub language: Language,
+    /// Day and night.
+    pub ambience: Ambience,
+}
+
+/// What is up, or should be.
+#[derive(Debug, Clone, PartialEq)]
+struct Frame {
+    view: View,
+    palette: &'static Palette,
+    /// Decides the picture's place. Counted in steps, so that a frame is the same for a whole one.
+    burn_in_step: i64,
+}
+
+impl Frame {
+    fn new(view: View, now_unix_ms: i64, ambience: &Ambience) -> Self {
+        let palette = ambience.palette(&view, now_unix_ms);
+        let step_ms = i64::try_from(BURN_IN_STEP.as_millis()).unwrap_or(i64::MAX);
+        Self { view, palette, burn_in_step: now_unix_ms.div_euclid(step_ms) }
+    }
+
+    fn draw(&self, size: Size) -> Canvas {
+        let step_ms = i64::try_from(BURN_IN_STEP.as_millis()).unwrap_or(i64::MAX);
+        let at = shift(self.burn_in_step.saturating_mul(step_ms), size);
+        render(&self.view, size, self.palette).shifted(at)
+    }
+}
 
 /// Shows the status until `shutdown` completes, or until nobody can change the status any more; then
 /// shows that the program has stopped. A display that fails is logged once and tried again; it never
 /// stops the program.
 pub async fn run(
-    backend: Backend,
+    panel: Panel,
+    look: Look,
     clock: Arc<dyn Clock>,
     mut status: watch::Receiver<Status>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let language = Language::default();
-    let mut screen = Screen { backend: Some(backend), shown: None, is_failing: false };
+    let Look { language, ambience } = look;
+    let mut screen = Screen { panel: Some(panel), shown: None, is_failing: false };
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let view = View::new(&status.borrow_and_update(), clock.unix_ms(), language);
+        let now = clock.unix_ms();
+        let view = View::new(&status.borrow_and_update(), now, language);
+        let age_max = if view.is_counting() { COUNTING_VIEW_AGE_MAX } else { VIEW_AGE_MAX };
         // Not inside `select!`: a drawing that is under way is finished, so that the last one is ours.
-        let has_drawn = screen.show(view).await;
+        let has_drawn = screen.show(Frame::new(view, now, &ambience)).await;
         let next = async {
             if has_drawn {
                 sleep(REDRAW_WAIT_MIN).await;
             }
-            // A time-out is no fault: texts such as "5 min ago" grow old while nothing changes.
-            matches!(timeout(VIEW_AGE_MAX, status.changed()).await, Ok(Err(_)))
+            // A time-out is no fault: texts such as "5 min ago" grow old while nothing changes, and panels
+            // come and go.
+            matches!(timeout(age_max, status.changed()).await, Ok(Err(_)))
         };
         tokio::select! {
             biased;
@@ -54,50 +94,58 @@ pub async fn run(
         }
     }
     let view = View::stopped(&status.borrow(), language);
-    screen.show(view).await;
+    screen.show(Frame::new(view, clock.unix_ms(), &ambience)).await;
 }
 
 struct Screen {
     /// Not here while a blocking thread draws.
-    backend: Option<Backend>,
-    shown: Option<View>,
+    panel: Option<Panel>,
+    shown: Option<Frame>,
     is_failing: bool,
 }
 
 impl Screen {
-    /// Draws `view` unless it is up already. Says whether it drew.
-    async fn show(&mut self, view: View) -> bool {
-        if self.shown.as_ref() == Some(&view) {
+    /// Draws `frame` unless it is up already. Says whether it drew.
+    async fn show(&mut self, frame: Frame) -> bool {
+        let Some(mut panel) = self.panel.take() else { return false };
+        let is_same = self.shown.as_ref() == Some(&frame);
+        if panel.is_none() {
+            self.panel = Some(panel);
             return false;
         }
-        let Some(mut backend) = self.backend.take() else { return false };
-        let Some(size) = backend.size() else {
-            self.backend = Some(backend);
-            return false;
-        };
         let drawn = spawn_blocking(move || {
-            let result = backend.show(&render_view(&view, size));
-            (backend, view, result)
+            if is_same && panel.is_up() {
+                return (panel, frame, Ok(false));
+            }
+            let result = panel.show(|size| frame.draw(size)).map(|()| true);
+            (panel, frame, result)
         });
         match drawn.await {
-            Ok((backend, view, result)) => {
-                self.backend = Some(backend);
+            Ok((panel, frame, result)) => {
+                self.panel = Some(panel);
                 // A picture that did not get up is tried again with the next look.
-                self.shown = result.is_ok().then_some(view);
+                self.shown = result.is_ok().then_some(frame);
                 match result {
-                    Err(error) if !self.is_failing => {
-                        warn!(error = %Chain(&error), "the display shows an old picture");
+                    Err(error) => {
+                        if !self.is_failing {
+                            warn!(error = %Chain(&error), "no picture on the display; trying again");
+                        }
                         self.is_failing = true;
+                        false
                     }
-                    Ok(()) if self.is_failing => {
-                        info!("the display is back");
+                    Ok(has_drawn) => {
+                        if self.is_failing {
+                            info!("the display is back");
+                        }
                         self.is_failing = false;
+                        has_drawn
                     }
-                    _ => {}
                 }
             }
-            Err(error) => error!(error = %Chain(&error), "drawing panicked; the display is lost"),
+            Err(error) => {
+                error!(error = %Chain(&error), "drawing panicked; the display is lost");
+                false
+            }
         }
-        true
     }
 }

@@ -109,6 +109,31 @@ impl Font {
     /// spaces; what does not fit is cut and ends in `...`. The flag says whether all of it fits.
     #[must_use]
     pub fn wrap(self, text: &str, width: u32, n_lines_max: usize) -> (Vec<String>, bool) {
+        let lines = self.fill(text, width);
+        let fits = lines.len() <= n_lines_max && lines.iter().all(|l| self.width(l) <= width);
+        if fits && lines.len() > 1 {
+            return (self.balance(text, width, lines), true);
+        }
+        (self.cut_to(lines, width, n_lines_max), fits)
+    }
+
+    /// The same number of lines of about the same length: no word stands alone on the last one.
+    fn balance(self, text: &str, width: u32, lines: Vec<String>) -> Vec<String> {
+        const STEPS: u32 = 12;
+        let mut best = lines;
+        for step in 1..STEPS / 2 {
+            let narrower = width - width * step / STEPS;
+            let tried = self.fill(text, narrower);
+            if tried.len() > best.len() || tried.iter().any(|l| self.width(l) > narrower) {
+                break;
+            }
+            best = tried;
+        }
+        best
+    }
+
+    /// As many words as go on each line.
+    fn fill(self, text: &str, width: u32) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for word in text.split([' ', '\n', '\t']).filter(|word| !word.is_empty()) {
             match lines.last_mut() {
@@ -119,15 +144,17 @@ impl Font {
                 _ => lines.push(word.to_owned()),
             }
         }
-        let fits = lines.len() <= n_lines_max && lines.iter().all(|l| self.width(l) <= width);
+        lines
+    }
+
+    fn cut_to(self, mut lines: Vec<String>, width: u32, n_lines_max: usize) -> Vec<String> {
         if lines.len() > n_lines_max {
             lines.truncate(n_lines_max);
             if let Some(last) = lines.last_mut() {
                 last.push_str(CUT);
             }
         }
-        let lines = lines.into_iter().map(|line| self.cut(line, width)).collect();
-        (lines, fits)
+        lines.into_iter().map(|line| self.cut(line, width)).collect()
     }
 
     fn cut(self, line: String, width: u32) -> String {

@@ -200,6 +200,14 @@ impl SeriesAssembler {
         self.open.values().map(OpenSeries::n_instances).sum()
     }
 
+    /// Instances that the open series will have together, where something says so of each of them: a list
+    /// of the scanner's, or the images themselves.
+    #[must_use]
+    pub fn n_expected(&self) -> Option<usize> {
+        let expected: Option<usize> = self.open.values().map(OpenSeries::n_expected).sum();
+        expected.filter(|&n| n > 0)
+    }
+
     /// Series that are open.
     #[must_use]
     pub fn n_open(&self) -> usize {
@@ -241,6 +249,13 @@ impl OpenSeries {
 
     fn n_instances(&self) -> usize {
         self.arrived.values().filter(|hints| hints.is_some()).count()
+    }
+
+    fn n_expected(&self) -> Option<usize> {
+        let counted = self.arrived.values().flatten().find_map(|hints| hints.n_series_related);
+        let lists = [&self.known.procedure_step, &self.known.commitment];
+        let listed = lists.into_iter().map(BTreeSet::len).find(|&n| n > 0);
+        listed.or(counted.and_then(|n| usize::try_from(n).ok()))
     }
 
     fn close(self, series: SeriesInstanceUid, complete_by: CompleteBy) -> StableSeries {

@@ -7,6 +7,7 @@
 //! ```
 
 pub mod objects;
+pub mod pace;
 pub mod series;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,8 +17,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use rayon::prelude::*;
 
+use self::pace::Pace;
 use self::series::{Analysed, Analysis, SeriesIdentity};
 use crate::clock::Clock;
+use crate::config::{DisplayConfig, PatientShown};
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
 use crate::db::{Db, DbError, orders};
@@ -27,6 +30,7 @@ use crate::dicom::attributes::PatientStudy;
 use crate::dicom::ct_image::{CtImage, read_images};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::series_keys::SeriesKeys;
+use crate::display::key_slice::key_slice;
 use crate::error::Chain;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::limits::WORKER_WAIT;
@@ -34,7 +38,7 @@ use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::screening::report::Warning;
 use crate::screening::{Decision, Screener, ScreeningReport};
-use crate::status::{LastResult, Outcome, Stage};
+use crate::status::{KeySlice, LastResult, Outcome, Stage};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
 use crate::worklist::matching::{OrderMatch, Unmatched};
@@ -62,10 +66,29 @@ pub struct Worker {
     pub rules: Arc<Rules>,
     /// Tells the outbox of new deliveries.
     pub outbox: Waker,
+    /// What of a patient may be shown.
+    pub display: Shown,
+    /// How long an analysis takes.
+    pub pace: Pace,
     /// Where it says what it does.
     pub status: Arc<StatusWriter>,
     /// Shows that it still makes progress.
     pub heart: Heart,
+}
+
+/// What of a patient the settings let the display show.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown {
+    /// Whose series is screened.
+    pub patient: PatientShown,
+    /// A picture of a mass.
+    pub key_slice: bool,
+}
+
+impl From<&DisplayConfig> for Shown {
+    fn from(display: &DisplayConfig) -> Self {
+        Self { patient: display.patient, key_slice: display.key_slice }
+    }
 }
 
 impl Worker {
@@ -99,7 +122,11 @@ impl Worker {
     fn work(&self, job: &Job) -> Result<(), DbError> {
         let n_slices = u32::try_from(job.instances.len()).unwrap_or(u32::MAX);
         tracing::info!(series = %job.series, n_slices, attempt = job.attempt, "screening");
-        let on_stage = |stage: Stage| self.status.analysing(Some((stage, n_slices)));
+        if self.display.patient != PatientShown::None {
+            let label = self.display.patient.label(&self.patient(job));
+            self.status.modify(|status| status.patients.analysed = label);
+        }
+        let on_stage = |stage: Stage| self.at_stage(stage, n_slices);
         let analysis = Analysis {
             screener: &self.screener,
             clock: &*self.clock,
@@ -123,7 +150,30 @@ impl Worker {
         };
         self.ahead.forget(job.instances.iter().map(|instance| instance.path.as_path()));
         self.status.analysing(None);
+        self.status.modify(|status| {
+            status.patients.analysed = None;
+            status.analysis_ends_unix_ms = None;
+        });
         outcome
+    }
+
+    fn at_stage(&self, stage: Stage, n_slices: u32) {
+        let ends_unix_ms = self.pace.left(stage, n_slices).map(|left| {
+            let left_ms = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+            self.clock.unix_ms().saturating_add(left_ms)
+        });
+        self.status.modify(|status| status.analysis_ends_unix_ms = ends_unix_ms);
+        self.status.analysing(Some((stage, n_slices)));
+    }
+
+    /// The picture of the largest mass. What draws must not stop the answer.
+    fn key_slice(&self, analysed: &Analysed) -> Option<Arc<KeySlice>> {
+        let detail = analysed.detail.as_ref().filter(|_| self.display.key_slice)?;
+        let kept = analysed.report.candidates.iter().filter(|candidate| candidate.kept);
+        let (_, largest) =
+            kept.zip(&detail.outlines).max_by_key(|(candidate, _)| candidate.voxels)?;
+        let draw = || key_slice(&detail.volume, &largest.mask, largest.center);
+        catch_unwind(AssertUnwindSafe(draw)).ok().map(Arc::new)
     }
 
     /// The images of a job, the reasons of the files that gave none, and which series it is.
@@ -161,7 +211,10 @@ impl Worker {
         // What draws must not stop the answer either.
         let write = || self.write_objects(&patient, job, &analysed);
         let files = catch_unwind(AssertUnwindSafe(write)).ok().flatten();
+        let key_slice = self.key_slice(&analysed);
         let report = analysed.report;
+        let n_slices = u32::try_from(job.instances.len()).unwrap_or(u32::MAX);
+        self.pace.learn(n_slices, report.timing_ms);
         let now = self.clock.unix_ms();
         let outcome = outcome(&report);
         tracing::info!(
@@ -178,6 +231,7 @@ impl Worker {
             Committed::Stored { n_deliveries, .. } => {
                 self.status.modify(|status| {
                     status.last_result = Some(LastResult { finished_unix_ms: now, outcome });
+                    status.key_slice = key_slice;
                     status.n_series_screened += 1;
                 });
                 if n_deliveries > 0 {

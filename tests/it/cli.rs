@@ -76,7 +76,7 @@ fn views_are_rendered_by_name_or_all_of_them() {
     let all = folder.path().join("all");
     let arguments = ["render", "--all", "--size", "320x240", "--out", all.to_str().unwrap()];
     assert!(parotidd(&arguments).status.success());
-    for (name, _) in parotidd::display::samples::views() {
+    for (name, _) in parotidd::display::samples::views(parotidd::display::strings::Language::En) {
         assert!(help.contains(name), "{name} is in --help");
         assert!(all.join(format!("{name}.png")).is_file(), "{name}");
     }

@@ -1,0 +1,127 @@
+//! Which page is up.
+
+use super::*;
+use crate::phi::Phi;
+use crate::reason::Reason;
+use crate::status::{Disk, OpenAlert, Patients, SetupCode, Stage, Thermal};
+use crate::units::CubicCentimeters;
+
+const NOW: i64 = 1_767_225_600_000;
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+fn view(status: &Status) -> View {
+    View::new(status, NOW, Language::En)
+}
+
+fn ready(outcome: Outcome, age_ms: i64) -> Status {
+    let last_result = Some(LastResult { finished_unix_ms: NOW - age_ms, outcome });
+    Status { activity: Activity::Ready, last_result, ..Status::default() }
+}
+
+fn flagged() -> Outcome {
+    Outcome::Flagged { sides: vec![Side::Left], volume_cm3: CubicCentimeters(4.62) }
+}
+
+fn with_alert(status: Status) -> Status {
+    let oldest = OpenAlert { opened_unix_ms: NOW - 3 * MINUTE_MS, sides: vec![Side::Left] };
+    Status { n_alerts_open: 1, oldest_alert: Some(oldest), ..status }
+}
+
+#[test]
+fn a_result_is_up_while_it_is_news() {
+    let check = |status: &Status, headline: &str| assert_eq!(view(status).headline, headline);
+    check(&ready(flagged(), 0), "Flagged");
+    check(&ready(flagged(), 59 * MINUTE_MS), "Flagged");
+    check(&ready(flagged(), 60 * MINUTE_MS), "Ready");
+    check(&ready(flagged(), -DAY_MS), "Flagged");
+    check(&ready(Outcome::NotFlagged, 9 * MINUTE_MS), "Not flagged");
+    check(&ready(Outcome::NotFlagged, 10 * MINUTE_MS), "Ready");
+    let reason = Reason::MissingSlice;
+    check(&ready(Outcome::NotAssessable { reason }, 0), "Not assessable");
+}
+
+#[test]
+fn an_alert_stays_up_until_it_is_acknowledged() {
+    let check = |status: Status, page: Page| assert_eq!(view(&with_alert(status)).page, page);
+    check(ready(flagged(), DAY_MS), Page::Alert);
+    check(ready(Outcome::NotFlagged, MINUTE_MS), Page::Alert);
+    check(ready(Outcome::NotFlagged, MINUTE_MS / 2), Page::NotFlagged);
+    let busy = Status {
+        activity: Activity::Receiving { n_instances: 3 },
+        ..ready(Outcome::NotFlagged, DAY_MS)
+    };
+    let view = view(&with_alert(busy));
+    assert_eq!(view.notice.as_deref(), Some("Alert open: left, 3\u{a0}min\u{a0}ago"));
+    assert!(view.is_urgent());
+}
+
+#[test]
+fn several_alerts_are_counted_from_the_oldest() {
+    let status = with_alert(ready(flagged(), DAY_MS));
+    let view = view(&Status { n_alerts_open: 3, ..status });
+    assert_eq!(view.headline, "3 alerts open");
+    assert_eq!(view.measure.as_deref(), Some("Waiting for 3\u{a0}min"));
+}
+
+#[test]
+fn held_alerts_are_always_in_sight() {
+    let down = |status: Status| Status { destinations_down: vec!["ward".into()], ..status };
+    let undelivered = view(&down(ready(Outcome::NotFlagged, DAY_MS)));
+    assert_eq!(undelivered.page, Page::Undelivered);
+    assert_eq!(undelivered.lead, "Not reachable: ward");
+    let flagged = view(&down(ready(flagged(), 0)));
+    assert_eq!(flagged.notice.as_deref(), Some("Alerts held: no connection"));
+}
+
+#[test]
+fn the_next_series_does_not_hide_a_flag() {
+    let activity = Activity::Receiving { n_instances: 3 };
+    let status = Status { activity, ..ready(flagged(), 3 * MINUTE_MS) };
+    let notice = view(&status).notice;
+    assert_eq!(notice.as_deref(), Some("Previous: flagged left, 3\u{a0}min\u{a0}ago"));
+}
+
+#[test]
+fn the_machines_troubles_have_pages_of_their_own() {
+    let rest = || Status { activity: Activity::Ready, ..Status::default() };
+    let low = Some(Disk { free_bytes: 2_000_000_000, is_low: true });
+    let hot = Some(Thermal { celsius: 91.0, throttled: true });
+    let check = |status: Status, page: Page| assert_eq!(view(&status).page, page);
+    check(Status { disk: low, thermal: hot, ..rest() }, Page::DiskLow);
+    check(Status { clock: ClockTrust::Wrong, thermal: hot, ..rest() }, Page::ClockBad);
+    check(Status { thermal: hot, ..rest() }, Page::Hot);
+    let cool = Some(Thermal { celsius: 60.0, throttled: false });
+    check(Status { thermal: cool, ..rest() }, Page::Ready);
+    let setup = Some(SetupCode { address: "http://10.0.0.7".into(), code: "4711".into() });
+    check(Status { setup: setup.clone(), ..Status::default() }, Page::Setup);
+    let fault = Activity::Fault { message: "no disk".into() };
+    check(Status { setup, activity: fault, ..rest() }, Page::Fault);
+    check(Status { updating_to: Some("0.2.0".into()), ..rest() }, Page::Updating);
+    let analysing = Activity::Analysing { stage: Stage::Loading, n_slices: 9 };
+    let busy = view(&Status { activity: analysing, thermal: hot, ..rest() });
+    assert_eq!(busy.notice.as_deref(), Some("Too warm: slowed down"));
+}
+
+#[test]
+fn progress_is_shown_where_the_number_is_known() {
+    let status = |expected| Status {
+        activity: Activity::Receiving { n_instances: 50 },
+        n_instances_expected: expected,
+        ..Status::default()
+    };
+    let known = view(&status(Some(200))).progress.unwrap();
+    assert_eq!((known.permille, known.label.as_str()), (250, "50 of 200 images"));
+    assert_eq!(view(&status(None)).progress, None);
+    // What has come already is more than was announced: the announcement was wrong.
+    assert_eq!(view(&status(Some(49))).progress, None);
+}
+
+#[test]
+fn whom_images_are_of_is_shown_but_not_printed() {
+    let patients = Patients { arriving: Some(Phi::new("J. D.".into())), analysed: None };
+    let activity = Activity::Receiving { n_instances: 3 };
+    let view = view(&Status { activity, patients, ..Status::default() });
+    assert_eq!(view.lead, "Images of J. D.");
+    assert!(!format!("{view:?}").contains("J. D."));
+}
