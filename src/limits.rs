@@ -334,7 +334,45 @@ pub const HEARTBEAT_WORKER: Duration = Duration::from_secs(30 * 60);
 pub const HEARTBEAT_OUTBOX: Duration = Duration::from_secs(60);
 /// Most bytes of a board file, of a device-tree property or of a DMI field.
 pub const BOARD_FACT_BYTES_MAX: u64 = 64 * 1024;
+/// Most lamps and buzzers of a board.
+pub const OUTPUTS_MAX: usize = 16;
+/// Bytes of a lamp's name, of a GPIO chip's label and of a line's name.
+pub const WIRE_NAME_BYTES_MAX: usize = 64;
+/// Most GPIO chips that are looked at in search of a label. A Jetson has two, a Pi with expanders some six.
+pub const GPIO_CHIPS_MAX: usize = 64;
+/// Time that a button must rest at a level before the level counts: contacts bounce for 1 to 10 ms.
+pub const BUTTON_DEBOUNCE: Duration = Duration::from_millis(30);
+/// How often a button is read whose chip tells nothing by itself.
+pub const BUTTON_POLL: Duration = Duration::from_millis(10);
+/// Longest time that a button is waited for before its level is read all the same.
+pub const BUTTON_WAIT: Duration = Duration::from_secs(1);
+/// Levels of the button that nobody has looked at yet.
+pub const BUTTON_LEVELS_MAX: usize = 16;
+/// A button held for so long asks for the lamp test.
+pub const BUTTON_LONG: Duration = Duration::from_secs(3);
+/// A button held for so long is stuck.
+pub const BUTTON_STUCK: Duration = Duration::from_secs(30);
+/// How long all outputs are on in a lamp test.
+pub const LAMP_TEST: Duration = Duration::from_secs(3);
+/// How long a lamp must have said that an alert is open before a press of the button can mean that alert.
+pub const ALERT_SHOWN_MIN: Duration = Duration::from_secs(1);
+/// Wait before a GPIO chip or line that could not be used is tried again.
+pub const PANEL_RETRY: Duration = Duration::from_secs(30);
+/// Longest time between two looks at what the lamps should say.
+pub const PANEL_LOOK: Duration = Duration::from_secs(5);
+/// Most thermal zones of a board, and of a machine that are looked at.
+pub const THERMAL_ZONES_MAX: usize = 64;
+/// How often temperature, disk and clock are looked at.
+pub const SURROUNDINGS_CHECK: Duration = Duration::from_secs(5);
+/// Free bytes of the data folder's disk below which a person should make room: some ten neck CTs.
+pub const DISK_FREE_BYTES_LOW: u64 = 2 * 1024 * 1024 * 1024;
+/// Longest rest after a job on a machine that is too hot.
+pub const HOT_REST_MAX: Duration = Duration::from_secs(8);
 
+const _: () = assert!(BUTTON_DEBOUNCE.as_millis() < ALERT_SHOWN_MIN.as_millis());
+const _: () = assert!(BUTTON_LONG.as_secs() + LAMP_TEST.as_secs() < BUTTON_STUCK.as_secs());
+// A machine that is hot still stops in time.
+const _: () = assert!(HOT_REST_MAX.as_secs() < DRAIN.as_secs());
 const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());
 const _: () = assert!(COMMITMENT_AGAIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs());

@@ -22,6 +22,9 @@ pub struct Status {
     /// Alerts that nobody has acknowledged.
     #[serde(default)]
     pub n_alerts_open: u32,
+    /// Number of the newest of them: what the button means is what was shown.
+    #[serde(default)]
+    pub newest_alert: Option<i64>,
     /// Series screened since the database was made.
     pub n_series_screened: u64,
     /// Instances received since start.
@@ -37,6 +40,50 @@ pub struct Status {
     /// How the modality worklist is; `None` where there is none in the settings.
     #[serde(default)]
     pub worklist: Option<WorklistStatus>,
+    /// Room for images; `None` until it was looked at.
+    #[serde(default)]
+    pub disk: Option<Disk>,
+    /// Whether times can be believed.
+    #[serde(default)]
+    pub clock: ClockTrust,
+    /// How warm the machine is; `None` where nobody measures it.
+    #[serde(default)]
+    pub thermal: Option<Thermal>,
+    /// Parts of the board that a person should look at: names of lamps that cannot be lit, `button` where it is
+    /// stuck or cannot be read.
+    #[serde(default)]
+    pub parts_failing: Vec<String>,
+}
+
+/// Room for images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Bytes that may still be written.
+    pub free_bytes: u64,
+    /// Whether a person should make room.
+    pub is_low: bool,
+}
+
+/// Whether the machine's clock can be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockTrust {
+    /// Nothing speaks against it.
+    #[default]
+    Trusted,
+    /// The time service has not heard from a time server since the machine started.
+    NotSynchronized,
+    /// It shows a time before this program was made.
+    Wrong,
+}
+
+/// How warm the machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Thermal {
+    /// The hottest sensor, degrees Celsius.
+    pub celsius: f32,
+    /// Whether the worker was slowed down to cool it.
+    pub throttled: bool,
 }
 
 /// How the modality worklist is.

@@ -69,6 +69,11 @@ impl StatusWriter {
         self.sender.send_modify(change);
     }
 
+    /// As [`StatusWriter::modify`]; nobody is told where `change` says that nothing is new.
+    pub fn modify_if(&self, change: impl FnOnce(&mut Status) -> bool) {
+        self.sender.send_if_modified(change);
+    }
+
     fn update(&self, change: impl FnOnce(&mut Doing)) {
         let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut doing);

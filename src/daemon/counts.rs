@@ -28,12 +28,15 @@ pub(super) async fn run(
         let deliveries = db.call(deliveries::counts()).await?;
         let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
+        // Before they are counted: none is meant by the button that the count does not show.
+        let newest_alert = db.call(alerts::newest_open()).await?;
         let (n_alerts_open, _) = db.call(alerts::n_open()).await?;
         status.modify(|status| {
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
             status.n_alerts_open = n_alerts_open;
+            status.newest_alert = newest_alert;
             status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
         });

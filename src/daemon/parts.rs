@@ -28,10 +28,12 @@ use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{ARTIM, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, REPORTS_QUEUE_MAX};
+use crate::panel::task::PanelTask;
 use crate::report_text::ReportReader;
 use crate::review::Reviewer;
 use crate::screening::Screener;
 use crate::status_writer::StatusWriter;
+use crate::system::board::Board;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
 use crate::worker::Worker;
@@ -40,6 +42,7 @@ use crate::worklist::{Arrivals, WorklistTask};
 /// What all tasks are made from.
 pub(super) struct Parts {
     pub(super) config: Config,
+    pub(super) board: Board,
     pub(super) screener: Arc<Screener>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) db: Db,
@@ -206,7 +209,7 @@ impl Parts {
         Ok(sink)
     }
 
-    /// Outbox, display, counts and watchdog.
+    /// Outbox, display, counts, panel and watchdog.
     pub(super) fn spawn_rest(
         &self,
         tasks: &mut JoinSet<Result<(), DaemonError>>,
@@ -235,6 +238,18 @@ impl Parts {
             stopping.clone(),
         );
         tasks.spawn(async move { Ok(counts.await?) });
+        let panel = PanelTask {
+            board: self.board.clone(),
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("panel", HEARTBEAT_RECEIVE),
+        };
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move {
+            panel.run(stop).await;
+            Ok(())
+        });
         let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
         tasks.spawn(async move {
             feeding.await;
