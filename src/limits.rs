@@ -356,6 +356,12 @@ pub const BUTTON_STUCK: Duration = Duration::from_secs(30);
 pub const LAMP_TEST: Duration = Duration::from_secs(3);
 /// How long a lamp must have said that an alert is open before a press of the button can mean that alert.
 pub const ALERT_SHOWN_MIN: Duration = Duration::from_secs(1);
+/// How long each lamp is on when a person checks the board.
+pub const EXERCISE_LAMP: Duration = Duration::from_secs(1);
+/// How long the button has then to be pressed.
+pub const EXERCISE_BUTTON_WAIT: Duration = Duration::from_secs(15);
+/// Least memory of a board that does not say how much it has, in MiB: a board of 1 GiB less what its firmware keeps.
+pub const MEMORY_MB_MIN: u64 = 800;
 /// Wait before a GPIO chip or line that could not be used is tried again.
 pub const PANEL_RETRY: Duration = Duration::from_secs(30);
 /// Longest time between two looks at what the lamps should say.
@@ -366,6 +372,10 @@ pub const THERMAL_ZONES_MAX: usize = 64;
 pub const SURROUNDINGS_CHECK: Duration = Duration::from_secs(5);
 /// Free bytes of the data folder's disk below which a person should make room: some ten neck CTs.
 pub const DISK_FREE_BYTES_LOW: u64 = 2 * 1024 * 1024 * 1024;
+/// Milliseconds since 1970 UTC before which a clock is wrong: the beginning of 2026.
+pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
+/// How often the worker looks whether it must rest on.
+pub const HOT_REST_STEP: Duration = Duration::from_millis(250);
 /// Longest rest after a job on a machine that is too hot.
 pub const HOT_REST_MAX: Duration = Duration::from_secs(8);
 

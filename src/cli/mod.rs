@@ -12,6 +12,7 @@ use crate::screening::{DecisionPolicy, Screener};
 
 pub mod alerts;
 pub mod audit;
+pub mod check_board;
 pub mod check_config;
 pub mod completions;
 pub mod demo;
@@ -85,6 +86,7 @@ enum Command {
     Screen(screen::ScreenArgs),
     Demo(demo::DemoArgs),
     CheckConfig(check_config::CheckConfigArgs),
+    CheckBoard(check_board::CheckBoardArgs),
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
@@ -122,6 +124,7 @@ impl Cli {
             Command::Screen(args) => screen::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::CheckBoard(args) => check_board::run(&args),
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

@@ -15,6 +15,7 @@ mod parts;
 mod recorder;
 mod reports;
 mod stock;
+mod surroundings;
 
 use std::fs::File;
 use std::net::SocketAddr;

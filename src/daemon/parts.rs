@@ -1,7 +1,7 @@
 //! What all tasks are made from, and how each of them is made.
 
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
 
 use embedded_graphics::geometry::Size;
 use tokio::sync::{mpsc, watch};
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::arrivals::SeriesTask;
 use super::recorder::{Heard, Recorder, Told, recorder};
-use super::{DaemonError, counts, reports, stock, stopped};
+use super::{DaemonError, counts, reports, stock, stopped, surroundings};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DisplayBackend, Peer};
 use crate::console::Console;
@@ -133,6 +133,7 @@ impl Parts {
             rules: Arc::clone(&self.rules),
             outbox,
             status: Arc::clone(&self.status),
+            slow: OnceLock::new(),
             heart: self.hearts.register("worker", HEARTBEAT_WORKER),
         }
     }
@@ -248,6 +249,17 @@ impl Parts {
         let stop = stopped(stopping.clone());
         tasks.spawn(async move {
             panel.run(stop).await;
+            Ok(())
+        });
+        let looking = surroundings::run(
+            self.board.clone(),
+            self.config.data_dir.clone(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.status),
+            stopping.clone(),
+        );
+        tasks.spawn(async move {
+            looking.await;
             Ok(())
         });
         let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));

@@ -17,7 +17,7 @@ use crate::limits::{BUTTON_DEBOUNCE, BUTTON_LEVELS_MAX, BUTTON_POLL, BUTTON_WAIT
 use crate::system::wiring::{ButtonLine, LineId, Output, Pull};
 
 /// Who holds a line, for `gpioinfo`.
-const CONSUMER: &str = "parotidd";
+pub const CONSUMER: &str = "parotidd";
 
 /// Why a line cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,16 @@ impl Dispose for GpioError {
 struct Found {
     chip: Chip,
     offset: u32,
-    /// Who has it, in words; empty where nobody.
-    holder: String,
+    /// Who has it.
+    holder: Option<String>,
+}
+
+/// Who has a line of a chip, if anybody; opens nothing.
+///
+/// # Errors
+/// When there is no such line.
+pub fn holder(label: &str, line: &LineId) -> Result<Option<String>, GpioError> {
+    find(label, line).map(|found| found.holder)
 }
 
 /// The first chip with that label, and the line on it.
@@ -105,8 +113,7 @@ fn find(label: &str, line: &LineId) -> Result<Found, GpioError> {
         let Some(found) = found else {
             return Err(GpioError::NoLine { label: label.to_owned(), line: line.clone() });
         };
-        let holder =
-            if found.used { format!(", which `{}` has", found.consumer) } else { String::new() };
+        let holder = found.used.then_some(found.consumer);
         return Ok(Found { chip, offset: found.offset, holder });
     }
     let found = match (labels.as_slice(), n_closed) {
@@ -118,6 +125,16 @@ fn find(label: &str, line: &LineId) -> Result<Found, GpioError> {
         ),
     };
     Err(GpioError::NoChip { label: label.to_owned(), found })
+}
+
+fn refused(
+    label: String,
+    line: LineId,
+    holder: Option<String>,
+    source: gpiocdev::Error,
+) -> GpioError {
+    let holder = holder.map_or(String::new(), |holder| format!(", which `{holder}` has"));
+    GpioError::Request { label, line, holder, source }
 }
 
 /// A line that we set.
@@ -143,7 +160,7 @@ impl OutputLine {
         }
         match builder.as_output(Value::Inactive).request() {
             Ok(request) => Ok(Self { request, label, line }),
-            Err(source) => Err(GpioError::Request { label, line, holder, source }),
+            Err(source) => Err(refused(label, line, holder, source)),
         }
     }
 
@@ -202,7 +219,7 @@ impl ButtonInput {
         };
         match request {
             Ok(request) => Ok(Self { request, has_edges, label, line }),
-            Err(source) => Err(GpioError::Request { label, line, holder, source }),
+            Err(source) => Err(refused(label, line, holder, source)),
         }
     }
 
@@ -218,20 +235,14 @@ impl ButtonInput {
                 thread::sleep(BUTTON_POLL);
                 self.is_down().map(|is_down| debounce.at(start.elapsed(), is_down))
             };
-            let level = level.map_err(|source| GpioError::Gone {
-                label: self.label.clone(),
-                line: self.line.clone(),
-                source,
-            });
             match level {
-                Ok(level) if level.is_none() || level == told => {}
-                Ok(level) => {
-                    told = level;
-                    let Some(is_down) = level else { continue };
+                Ok(Some(is_down)) if told != Some(is_down) => {
+                    told = Some(is_down);
                     if levels.blocking_send(Ok(is_down)).is_err() {
                         return;
                     }
                 }
+                Ok(_) => {}
                 Err(error) => {
                     // Nobody who could hear it is there any more.
                     let _ = levels.blocking_send(Err(error));
@@ -241,21 +252,31 @@ impl ButtonInput {
         }
     }
 
-    /// The level after the next edge; the level as it is where nothing was told yet, and `None` where nothing happens for
+    /// The level after the next edge, and the level as it is where nothing was told yet or nothing happens for
     /// [`BUTTON_WAIT`]. Edges are taken one by one: a press that is over before we wake up is a press.
-    fn next_edge(&self, has_told: bool) -> Result<Option<bool>, gpiocdev::Error> {
+    fn next_edge(&self, has_told: bool) -> Result<Option<bool>, GpioError> {
         if !has_told {
             return self.is_down().map(Some);
         }
-        if !self.request.wait_edge_event(BUTTON_WAIT)? {
+        if !self.request.wait_edge_event(BUTTON_WAIT).map_err(|e| self.gone(e))? {
             // Edges that did not fit into the kernel's queue are made up for.
             return self.is_down().map(Some);
         }
-        Ok(Some(self.request.read_edge_event()?.kind == EdgeKind::Rising))
+        let edge = self.request.read_edge_event().map_err(|e| self.gone(e))?;
+        Ok(Some(edge.kind == EdgeKind::Rising))
     }
 
-    fn is_down(&self) -> Result<bool, gpiocdev::Error> {
-        self.request.lone_value().map(|value| value == Value::Active)
+    /// Whether it is down now.
+    ///
+    /// # Errors
+    /// When the chip has gone.
+    pub fn is_down(&self) -> Result<bool, GpioError> {
+        let value = self.request.lone_value().map_err(|source| self.gone(source))?;
+        Ok(value == Value::Active)
+    }
+
+    fn gone(&self, source: gpiocdev::Error) -> GpioError {
+        GpioError::Gone { label: self.label.clone(), line: self.line.clone(), source }
     }
 }
 

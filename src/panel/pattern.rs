@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::status::{Activity, Status};
+use crate::status::{Activity, ClockTrust, Status};
 
 /// What the panel says, as one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub enum PanelState {
     Busy,
     /// A series was flagged, and nobody has acknowledged it.
     Alert,
-    /// It works, and a person should look: a destination is down or refused something, the disk fills, the machine is
+    /// It works, and a person should look: a destination is down or refused something, the disk fills, the clock is wrong, the machine is
     /// too hot, a lamp or the button fails.
     Attention,
     /// It does not work.
@@ -111,6 +111,7 @@ pub fn state_of(status: &Status) -> PanelState {
         || status.n_deliveries_dead > 0
         || status.disk.is_some_and(|disk| disk.is_low)
         || is_hot
+        || status.clock == ClockTrust::Wrong
         || !status.parts_failing.is_empty();
     match &status.activity {
         Activity::Stopping => PanelState::Stopping,

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::wiring::{self, ButtonLine, Output, States};
 use crate::error::{Dispose, Disposition};
@@ -108,7 +108,7 @@ pub struct ThermalZone {
 }
 
 /// Where a board's facts were tried. Read out of documents alone is `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verified {
     /// Nowhere yet.

@@ -2,6 +2,9 @@
 
 pub mod board;
 pub mod heartbeat;
+pub mod inspection;
 pub mod notify;
+pub mod surroundings;
+pub mod thermal;
 pub mod threads;
 pub mod wiring;
