@@ -406,6 +406,8 @@ const _: () = assert!(
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.
 pub const TASK_BEAT: Duration = Duration::from_secs(5);
+/// How often a status that is watched is read.
+pub const STATUS_REFRESH: Duration = Duration::from_secs(1);
 /// Time the demo waits for its alert.
 pub const DEMO_ALERT_WAIT: Duration = Duration::from_secs(120);
 /// Alerts the demo's receiver holds.

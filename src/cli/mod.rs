@@ -31,6 +31,7 @@ pub mod screen;
 mod screen_files;
 pub mod self_test;
 pub mod status;
+mod status_watch;
 mod whole_volume;
 
 /// Environment variable with the instructions that the networks run on.

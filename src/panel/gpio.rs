@@ -48,7 +48,7 @@ pub enum GpioError {
         /// Who has it, in words; empty where nobody.
         holder: String,
         /// Why.
-        source: gpiocdev::Error,
+        source: Refusal,
     },
     /// It was there, and does not answer.
     #[error("{line} of GPIO chip `{label}` does not answer")]
@@ -58,7 +58,7 @@ pub enum GpioError {
         /// The line.
         line: LineId,
         /// Why.
-        source: gpiocdev::Error,
+        source: Refusal,
     },
     /// Nobody can wait for it.
     #[error("could not start the thread that waits for the button")]
@@ -66,6 +66,17 @@ pub enum GpioError {
     /// Nobody waits for it any more.
     #[error("the thread that waits for the button ended")]
     Silent,
+}
+
+/// What the kernel says. The library's own error says it twice: as text, and as its source.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(String);
+
+impl From<gpiocdev::Error> for Refusal {
+    fn from(error: gpiocdev::Error) -> Self {
+        Self(error.to_string())
+    }
 }
 
 impl Dispose for GpioError {
@@ -134,7 +145,7 @@ fn refused(
     source: gpiocdev::Error,
 ) -> GpioError {
     let holder = holder.map_or(String::new(), |holder| format!(", which `{holder}` has"));
-    GpioError::Request { label, line, holder, source }
+    GpioError::Request { label, line, holder, source: source.into() }
 }
 
 /// A line that we set.
@@ -172,7 +183,7 @@ impl OutputLine {
         let value = if is_on { Value::Active } else { Value::Inactive };
         self.request.set_lone_value(value).map_err(|source| {
             let (label, line) = (self.label.clone(), self.line.clone());
-            GpioError::Gone { label, line, source }
+            GpioError::Gone { label, line, source: source.into() }
         })
     }
 }
@@ -276,7 +287,11 @@ impl ButtonInput {
     }
 
     fn gone(&self, source: gpiocdev::Error) -> GpioError {
-        GpioError::Gone { label: self.label.clone(), line: self.line.clone(), source }
+        GpioError::Gone {
+            label: self.label.clone(),
+            line: self.line.clone(),
+            source: source.into(),
+        }
     }
 }
 

@@ -94,13 +94,14 @@ impl PanelTask {
         self.heart.finish();
     }
 
-    /// Opens what is not open, if it is time to try.
+    /// Looks after what is open, and opens what is not, if it is time to.
     async fn open(&self, lines: &mut Lines) {
         let now = self.clock.monotonic();
         if lines.tried.is_some_and(|tried| now.saturating_sub(tried) < PANEL_RETRY) {
             return;
         }
         lines.tried = Some(now);
+        lines.look_after(&self.board.outputs);
         for (output, lit) in self.board.outputs.iter().zip(&mut lines.outputs) {
             if lit.is_some() {
                 continue;
@@ -171,6 +172,15 @@ impl Lines {
     fn none(n_outputs: usize) -> Self {
         let outputs = (0..n_outputs).map(|_| None).collect();
         Self { outputs, button: None, problems: BTreeMap::new(), tried: None }
+    }
+
+    /// Sets again what is open: a chip that went while nothing changed is noticed.
+    fn look_after(&mut self, outputs: &[Output]) {
+        for (output, slot) in outputs.iter().zip(&mut self.outputs) {
+            if let Some(Err(error)) = slot.as_ref().map(|lit| lit.line.set(lit.is_on)) {
+                *slot = note(&mut self.problems, &output.name, Some(Err(error)));
+            }
+        }
     }
 
     /// Sets what has changed. A line that fails is closed, and opened again later.

@@ -63,16 +63,21 @@ flashes() { n=$(n_on 1); [ "$n" -ge 4 ] && [ "$n" -le 16 ]; }
 logged() { grep -q "$1" /log; }
 logged_once() { [ "$(grep -c "$1" /log)" = 1 ]; }
 lives() { kill -0 "$daemon"; }
-is_open() { parotidd alerts --config /settings.toml | grep -q '^[0-9]'; }
+is_open() { parotidd alerts --config /settings.toml | grep -q '^#'; }
 
 panel() {
+  # The memory of this machine is its disk, which must not look full.
+  mkdir /disk
+  mount -t tmpfs -o size=3g none /disk
+  cp -a /data/. /disk/
   modprobe configfs
   modprobe gpio-sim
   mount -t configfs none /config
   make_chip
   RUST_LOG=info NO_COLOR=1 parotidd run --config /settings.toml 2>/log &
   daemon=$!
-  check "the daemon starts without the chip" within 180 logged "listening\|DICOM"
+  check "the daemon starts without the chip" within 180 logged "address=127.0.0.1:11112"
+  lives || { cat /log; return; }
   check "a chip that is missing is named, once a part" logged_once "lamp_green.*no GPIO chip is labelled"
   check "an alert is open" is_open
   parotidd check-board --config /settings.toml
@@ -85,10 +90,9 @@ panel() {
   check "red is off" [ "$(cat "$lines/sim_gpio2/value")" = 0 ]
 
   press
-  sleep 0.01
   release
   sleep 2
-  check "10 ms are no press" is_open
+  check "a contact that bounces is no press" is_open
   press
   sleep 0.3
   release
