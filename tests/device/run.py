@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent.parent / "target" / "device"
 BOOT_S_MAX = 600
-VIEWS = ["ready", "flagged"]
+VIEWS = ["ready", "flagged_left"]
 # Name, kernel modules, arguments of the kernel and of QEMU: each makes another kind of framebuffer.
 CARDS = {
     "bochs-drm": ("bochs", "", ["-device", "bochs-display,xres=800,yres=600,edid=on"]),
