@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
 .PHONY: demo run test test-slow test-kill bench bench-instructions bench-inference bench-receive bench-last-slice
-.PHONY: test-browser cross-test cross-count miri fuzz check deny prerequisites peers train help clean
+.PHONY: test-browser device-test cross-test cross-count miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -60,6 +60,10 @@ cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f
 miri: prerequisites ## the kernels' portable and generic parts under Miri, which sees undefined behaviour
 	rustup toolchain install nightly --profile minimal --component miri --component rust-src
 	MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-tree-borrows -Zmiri-permissive-provenance -Zmiri-ignore-leaks" CARGO_TARGET_DIR=target/miri $(CARGO) +nightly miri test --locked --lib inference::kernels
+
+device-test: prerequisites ## lamps, buzzer, button and framebuffers in a virtual machine, looked at from outside (Debian 12)
+	$(CARGO) build --locked --$(PROFILE)
+	tests/device/run.py target/$(PROFILE)/parotidd $(ONLY)
 
 fuzz: prerequisites peers ## bytes of a stranger: each target for FUZZ_SECONDS (600); ONLY=association for one
 	rustup toolchain install nightly --profile minimal

@@ -6,8 +6,8 @@
 //! networks), `screening` (the medical answer) and `phantom`, `dicom` (the only place that knows
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
-//! (answers beside radiologists' reports), `system`, then `worker`,
-//! `export` (de-identified cohorts), `daemon` and `cli`.
+//! (answers beside radiologists' reports), `system`, `panel` (lamps, buzzer and
+//! button), then `worker`, `export` (de-identified cohorts), `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -37,6 +37,7 @@ pub mod imaging;
 pub mod inference;
 pub mod intake;
 pub mod limits;
+pub mod panel;
 pub mod phantom;
 pub mod phi;
 pub mod reason;

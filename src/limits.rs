@@ -369,12 +369,6 @@ pub const DRM_CARDS_MAX: u8 = 8;
 pub const BURN_IN_STEP: Duration = Duration::from_secs(5 * 60);
 /// How far it moves from its middle, in parts of the shorter side: less than its margin, so that nothing is cut.
 pub const BURN_IN_SHARE: u32 = 120;
-/// How often the disk is asked for its room.
-pub const DISK_LOOK: Duration = Duration::from_secs(60);
-/// Free bytes below which a person is told to make room: some forty series.
-pub const DISK_LOW_BYTES: u64 = 8 * 1024 * 1024 * 1024;
-/// A clock that shows less (milliseconds since 1970 UTC, 2026-01-01) is wrong: this program is younger.
-pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
 /// Analyses whose times say how long the next will take.
 pub const PACE_RUNS_MAX: usize = 8;
 /// How long a flagged result stays up while nothing else happens.
@@ -400,7 +394,55 @@ pub const HEARTBEAT_WORKER: Duration = Duration::from_secs(30 * 60);
 pub const HEARTBEAT_OUTBOX: Duration = Duration::from_secs(60);
 /// Most bytes of a board file, of a device-tree property or of a DMI field.
 pub const BOARD_FACT_BYTES_MAX: u64 = 64 * 1024;
+/// Most lamps and buzzers of a board.
+pub const OUTPUTS_MAX: usize = 16;
+/// Bytes of a lamp's name, of a GPIO chip's label and of a line's name.
+pub const WIRE_NAME_BYTES_MAX: usize = 64;
+/// Most GPIO chips that are looked at in search of a label. A Jetson has two, a Pi with expanders some six.
+pub const GPIO_CHIPS_MAX: usize = 64;
+/// Time that a button must rest at a level before the level counts: contacts bounce for 1 to 10 ms.
+pub const BUTTON_DEBOUNCE: Duration = Duration::from_millis(30);
+/// How often a button is read whose chip tells nothing by itself.
+pub const BUTTON_POLL: Duration = Duration::from_millis(10);
+/// Longest time that a button is waited for before its level is read all the same.
+pub const BUTTON_WAIT: Duration = Duration::from_secs(1);
+/// Levels of the button that nobody has looked at yet.
+pub const BUTTON_LEVELS_MAX: usize = 16;
+/// A button held for so long asks for the lamp test.
+pub const BUTTON_LONG: Duration = Duration::from_secs(3);
+/// A button held for so long is stuck.
+pub const BUTTON_STUCK: Duration = Duration::from_secs(30);
+/// How long all outputs are on in a lamp test.
+pub const LAMP_TEST: Duration = Duration::from_secs(3);
+/// How long a lamp must have said that an alert is open before a press of the button can mean that alert.
+pub const ALERT_SHOWN_MIN: Duration = Duration::from_secs(1);
+/// How long each lamp is on when a person checks the board.
+pub const EXERCISE_LAMP: Duration = Duration::from_secs(1);
+/// How long the button has then to be pressed.
+pub const EXERCISE_BUTTON_WAIT: Duration = Duration::from_secs(15);
+/// Least memory of a board that does not say how much it has, in MiB: a board of 1 GiB less what its firmware keeps.
+pub const MEMORY_MB_MIN: u64 = 800;
+/// Wait before a GPIO chip or line that could not be used is tried again.
+pub const PANEL_RETRY: Duration = Duration::from_secs(30);
+/// Longest time between two looks at what the lamps should say.
+pub const PANEL_LOOK: Duration = Duration::from_secs(5);
+/// Most thermal zones of a board, and of a machine that are looked at.
+pub const THERMAL_ZONES_MAX: usize = 64;
+/// How often temperature, disk and clock are looked at.
+pub const SURROUNDINGS_CHECK: Duration = Duration::from_secs(5);
+/// Free bytes of the data folder's disk below which a person should make room: some ten neck CTs.
+pub const DISK_FREE_BYTES_LOW: u64 = 2 * 1024 * 1024 * 1024;
+/// Milliseconds since 1970 UTC before which a clock is wrong: the beginning of 2026.
+pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
+/// How often the worker looks whether it must rest on.
+pub const HOT_REST_STEP: Duration = Duration::from_millis(250);
+/// Longest rest after a job on a machine that is too hot.
+pub const HOT_REST_MAX: Duration = Duration::from_secs(8);
 
+const _: () = assert!(BUTTON_DEBOUNCE.as_millis() < ALERT_SHOWN_MIN.as_millis());
+const _: () = assert!(BUTTON_LONG.as_secs() + LAMP_TEST.as_secs() < BUTTON_STUCK.as_secs());
+// A machine that is hot still stops in time.
+const _: () = assert!(HOT_REST_MAX.as_secs() < DRAIN.as_secs());
 const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());
 const _: () = assert!(COMMITMENT_AGAIN.as_secs() < RETRY_WAIT_MAX.as_secs());
 const _: () = assert!(HEARTBEAT_OUTBOX.as_secs() >= 2 * DELIVERY_TIMEOUT.as_secs());
@@ -425,6 +467,8 @@ const _: () = assert!(
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.
 pub const TASK_BEAT: Duration = Duration::from_secs(5);
+/// How often a status that is watched is read.
+pub const STATUS_REFRESH: Duration = Duration::from_secs(1);
 /// Time the demo waits for its alert.
 pub const DEMO_ALERT_WAIT: Duration = Duration::from_secs(120);
 /// Alerts the demo's receiver holds.

@@ -28,6 +28,9 @@ pub struct Status {
     /// The one of them that has waited longest.
     #[serde(default)]
     pub oldest_alert: Option<OpenAlert>,
+    /// Number of the newest of them: what the button means is what was shown.
+    #[serde(default)]
+    pub newest_alert: Option<i64>,
     /// Series screened since the database was made.
     pub n_series_screened: u64,
     /// Instances received since start.
@@ -64,6 +67,10 @@ pub struct Status {
     /// How warm the machine is; `None` where nobody measures it.
     #[serde(default)]
     pub thermal: Option<Thermal>,
+    /// Parts of the board that a person should look at: names of lamps that cannot be lit, `button` where it is
+    /// stuck or cannot be read.
+    #[serde(default)]
+    pub parts_failing: Vec<String>,
     /// The version that is being installed.
     #[serde(default)]
     pub updating_to: Option<String>,

@@ -81,6 +81,17 @@ impl StatusWriter {
         self.sender.send_modify(change);
     }
 
+    /// As [`StatusWriter::modify`]; nobody is told where `change` says that nothing is new.
+    pub fn modify_if(&self, change: impl FnOnce(&mut Status) -> bool) {
+        self.sender.send_if_modified(change);
+    }
+
+    /// Whether the machine is too hot to work as usual.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.sender.borrow().thermal.is_some_and(|thermal| thermal.throttled)
+    }
+
     fn update(&self, change: impl FnOnce(&mut Doing)) {
         let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut doing);

@@ -13,7 +13,7 @@ use crate::delivery::{Means, channels};
 
 /// Check settings without starting anything, and print all of them with their defaults
 ///
-/// Opens the certificates, keys and secrets they name, too: run it as the service's user. Ends with 64 when they
+/// Opens the certificates, keys, secrets and the board file they name, too: run it as the service's user. Ends with 64 when they
 /// cannot be used, and says what to change. Where `alerts.prevalence` is set, the last lines say how many alerts to expect,
 /// and how many of them would be about a tumour. The output may hold secrets in URLs.
 #[derive(Debug, Args)]
@@ -31,6 +31,7 @@ pub fn run(args: &CheckConfigArgs) -> Result<()> {
     let config = Config::load(Some(&args.file))?;
     let tls = config.dicom.load_tls(SystemClock::new().unix_ms())?;
     config.stow.load_token()?;
+    config.board()?;
     let (calling_ae, results) = (&config.dicom.ae_title, config.results());
     let means =
         Means { calling_ae, results, tls: tls.as_ref(), commitments: std::sync::Arc::default() };

@@ -12,6 +12,7 @@ use crate::screening::{DecisionPolicy, Screener};
 
 pub mod alerts;
 pub mod audit;
+pub mod check_board;
 pub mod check_config;
 pub mod completions;
 pub mod demo;
@@ -30,6 +31,7 @@ pub mod screen;
 mod screen_files;
 pub mod self_test;
 pub mod status;
+mod status_watch;
 pub mod user;
 mod whole_volume;
 
@@ -86,6 +88,7 @@ enum Command {
     Screen(screen::ScreenArgs),
     Demo(demo::DemoArgs),
     CheckConfig(check_config::CheckConfigArgs),
+    CheckBoard(check_board::CheckBoardArgs),
     Phantom(phantom::PhantomArgs),
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
@@ -124,6 +127,7 @@ impl Cli {
             Command::Screen(args) => screen::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::CheckConfig(args) => check_config::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::CheckBoard(args) => check_board::run(&args),
             Command::Phantom(args) => phantom::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

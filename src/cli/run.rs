@@ -1,6 +1,6 @@
 //! `parotidd run`: the daemon.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,7 +12,6 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::limits::RUNTIME_THREADS;
-use crate::system::board::Board;
 use crate::system::threads;
 
 /// Run the daemon: receive CT over DICOM, screen it, show the state, forward alerts
@@ -34,7 +33,7 @@ pub struct RunArgs {
 /// When the settings are bad, or the daemon cannot start or go on.
 pub fn run(args: &RunArgs) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
-    let board = Board::recognise(&Board::built_in(), Path::new("/"));
+    let board = config.board()?;
     tracing::info!(board = board.name, title = board.title, verified = ?board.verified, "board");
     let n_threads = match config.inference.threads {
         0 => board.cores.map_or(usize::MAX, |cores| cores as usize),

@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::screen::Format;
-use super::{database, screener};
+use super::{database, screener, status_watch};
 use crate::clock::rfc3339;
 use crate::config::Config;
 use crate::db::results::StoredResult;
@@ -34,6 +34,9 @@ pub struct StatusArgs {
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Keep looking and show the most important of it, until q or Ctrl-C
+    #[arg(long, conflicts_with = "format")]
+    watch: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -102,6 +105,9 @@ struct Newest {
 /// When the settings are bad, or there is no database that can be read.
 pub fn run(args: &StatusArgs) -> Result<()> {
     let config = Config::load(args.config.as_deref())?;
+    if args.watch {
+        return status_watch::run(&config);
+    }
     let path = database(&config)?;
     let summary = summary::read(&path)?;
     let models =

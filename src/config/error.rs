@@ -10,6 +10,7 @@ use crate::dicom::stow::TokenError;
 use crate::dicom::tls::TlsFilesError;
 use crate::error::{Dispose, Disposition};
 use crate::inference::NoInstructions;
+use crate::system::board::BoardError;
 use crate::worklist::WorklistSettingsError;
 
 /// Settings that cannot be used; the program ends with 64 and is not started again.
@@ -41,6 +42,9 @@ pub enum ConfigError {
         /// What it may be.
         range: &'static str,
     },
+    /// The board's file.
+    #[error("`board_file` cannot be used")]
+    Board(#[from] BoardError),
     /// A list that must not be empty.
     #[error("`{key}` is empty; {hint}")]
     Empty {

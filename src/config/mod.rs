@@ -1,7 +1,7 @@
 //! TOML to a checked [`Config`]; every default is written here.
 //!
 //! Nothing is bound, opened or created while settings are read. Unknown keys are errors. Files that settings
-//! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`].
+//! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`], [`Config::board`].
 
 mod display;
 mod error;
@@ -28,6 +28,7 @@ use crate::limits::{
     STOW_REQUESTS_MAX,
 };
 use crate::review::ReportsSettings;
+use crate::system::board::Board;
 use crate::worklist::WorklistSettings;
 
 /// All settings, checked.
@@ -40,6 +41,9 @@ pub struct Config {
     /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub models_dir: Option<PathBuf>,
+    /// The board's file; the board is recognised where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub board_file: Option<PathBuf>,
     /// The DICOM side.
     pub dicom: DicomConfig,
     /// Images over DICOMweb.
@@ -157,6 +161,7 @@ impl Default for Config {
         Self {
             data_dir: state.map_or_else(|| PathBuf::from("var"), PathBuf::from),
             models_dir: None,
+            board_file: None,
             dicom: DicomConfig::default(),
             stow: StowConfig::default(),
             spool: SpoolConfig::default(),
@@ -278,6 +283,17 @@ impl Config {
         })?;
         config.check()?;
         Ok(config)
+    }
+
+    /// The board that this machine is, by its file or by what its firmware says.
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn board(&self) -> Result<Board, ConfigError> {
+        match &self.board_file {
+            Some(path) => Ok(Board::read(path)?),
+            None => Ok(Board::recognise(&Board::built_in(), Path::new("/"))),
+        }
     }
 
     /// Folder of the results' objects.

@@ -29,9 +29,12 @@ pub(super) async fn run(
         let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
         let destinations_refusing = db.call(deliveries::destinations_refusing()).await?;
+        // Before they are counted: none is meant by the button that the count does not show.
+        let newest_alert = db.call(alerts::newest_open()).await?;
         let (n_alerts_open, _) = db.call(alerts::n_open()).await?;
         let oldest = db.call(alerts::oldest_open()).await?;
-        status.modify(|status| {
+        status.modify_if(|status| {
+            let before = status.clone();
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
@@ -39,8 +42,11 @@ pub(super) async fn run(
             status.oldest_alert =
                 oldest.map(|(opened_unix_ms, sides)| OpenAlert { opened_unix_ms, sides });
             status.destinations_refusing = destinations_refusing;
+            status.newest_alert = newest_alert;
             status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
+            // Pages and lamps are told of what changed alone.
+            *status != before
         });
         let now = watched.borrow_and_update().clone();
         if now.activity != Activity::Starting && !told_ready {

@@ -1,8 +1,8 @@
 //! The one place that knows every task: channels, start order, stop order.
 //!
 //! ```text
-//!  start: lock, database, spool, ports --> outbox, display --> worker --> worklist, series task --> ready
-//!  stop:  listeners drain --> series task --> worker ends its job --> outbox --> display --> database
+//!  start: lock, database, spool, ports --> outbox, display, panel --> worker --> worklist, series task --> ready
+//!  stop:  listeners drain --> series task --> worker ends its job --> outbox --> display, panel --> database
 //! ```
 //! Each task owns its state; they share nothing but the database, channels and the status.
 
@@ -16,8 +16,8 @@ mod parts;
 mod patient;
 mod recorder;
 mod reports;
-mod room;
 mod stock;
+mod surroundings;
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -165,7 +165,7 @@ impl Daemon {
             () = shutdown => Ok(()),
             ended = &mut self.worker => flatten("worker", ended.ok()),
             Some(ended) = self.series.join_next() => flatten("rows or series", ended.ok()),
-            Some(ended) = self.rest.join_next() => flatten("outbox, worklist or display", ended.ok()),
+            Some(ended) = self.rest.join_next() => flatten("outbox, worklist, display or panel", ended.ok()),
             Some(_) = self.listeners.join_next() => Err(DaemonError::TaskEnded { task: "listener" }),
         };
         notify::stopping();

@@ -82,6 +82,7 @@ pub(super) async fn open(
             destinations: config.destinations.clone().into(),
             policy: config.alerts.policy(links(&config)?).map_err(ConfigError::from)?,
         }),
+        board: config.board()?,
         config,
         screener: Arc::new(screener),
         hearts: Heartbeats::new(Arc::clone(&clock)),

@@ -1,7 +1,7 @@
 //! What all tasks are made from, and how each of them is made.
 
-use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::arrivals::SeriesTask;
 use super::patient::PatientLabel;
 use super::recorder::{Heard, Recorder, Told, recorder};
-use super::{DaemonError, counts, reports, room, stock, stopped};
+use super::{DaemonError, counts, reports, stock, stopped, surroundings};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Peer};
 use crate::db::Db;
@@ -27,10 +27,12 @@ use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
 use crate::limits::{ARTIM, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, REPORTS_QUEUE_MAX};
+use crate::panel::task::PanelTask;
 use crate::report_text::ReportReader;
 use crate::review::Reviewer;
 use crate::screening::Screener;
 use crate::status_writer::StatusWriter;
+use crate::system::board::Board;
 use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
 use crate::worker::Worker;
@@ -40,6 +42,7 @@ use crate::worklist::{Arrivals, WorklistTask};
 /// What all tasks are made from.
 pub(super) struct Parts {
     pub(super) config: Config,
+    pub(super) board: Board,
     pub(super) screener: Arc<Screener>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) db: Db,
@@ -127,6 +130,7 @@ impl Parts {
             display: (&self.config.display).into(),
             pace: Pace::default(),
             status: Arc::clone(&self.status),
+            slow: OnceLock::new(),
             heart: self.hearts.register("worker", HEARTBEAT_WORKER),
         }
     }
@@ -208,7 +212,7 @@ impl Parts {
         Ok(sink)
     }
 
-    /// Outbox, display, counts and watchdog.
+    /// Outbox, display, counts, panel and watchdog.
     pub(super) fn spawn_rest(
         &self,
         tasks: &mut JoinSet<Result<(), DaemonError>>,
@@ -240,19 +244,41 @@ impl Parts {
             stopping.clone(),
         );
         tasks.spawn(async move { Ok(counts.await?) });
-        let room = room::watch(
+        self.spawn_watchers(tasks, stopping);
+        let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
+        tasks.spawn(async move {
+            feeding.await;
+            Ok(())
+        });
+    }
+
+    /// Lamps and button, and what the machine depends on.
+    fn spawn_watchers(
+        &self,
+        tasks: &mut JoinSet<Result<(), DaemonError>>,
+        stopping: &watch::Receiver<bool>,
+    ) {
+        let panel = PanelTask {
+            board: self.board.clone(),
+            db: self.db.clone(),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            heart: self.hearts.register("panel", HEARTBEAT_RECEIVE),
+        };
+        let stop = stopped(stopping.clone());
+        tasks.spawn(async move {
+            panel.run(stop).await;
+            Ok(())
+        });
+        let looking = surroundings::run(
+            self.board.clone(),
             self.config.data_dir.clone(),
             Arc::clone(&self.clock),
             Arc::clone(&self.status),
             stopping.clone(),
         );
         tasks.spawn(async move {
-            room.await;
-            Ok(())
-        });
-        let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
-        tasks.spawn(async move {
-            feeding.await;
+            looking.await;
             Ok(())
         });
     }

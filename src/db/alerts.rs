@@ -306,6 +306,15 @@ pub fn oldest_open() -> Operation<Option<(i64, Vec<Side>)>> {
     })
 }
 
+/// Number of the newest alert that nobody acknowledged.
+pub fn newest_open() -> Operation<Option<i64>> {
+    Operation::new("look up the newest open alert", |connection| {
+        connection
+            .prepare_cached("SELECT max(id) FROM alerts WHERE state = 'open'")?
+            .query_row([], |row| row.get(0))
+    })
+}
+
 /// What an alert is named by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AlertName {
@@ -319,6 +328,8 @@ pub enum AlertName {
     Study(String),
     /// The one that was opened last and is still open.
     Newest,
+    /// All that are open, up to and with this number.
+    OpenUpTo(i64),
 }
 
 /// Who acknowledges.
@@ -356,6 +367,10 @@ fn named(connection: &Connection, name: &AlertName) -> Result<Vec<Alert>, rusqli
         }
         AlertName::Study(study) => {
             ("r.study_instance_uid = ?1 AND a.state = 'open'", study.as_str())
+        }
+        AlertName::OpenUpTo(n) => {
+            number = n.to_string();
+            ("a.state = 'open' AND a.id <= CAST(?1 AS INTEGER)", number.as_str())
         }
         AlertName::Newest => {
             ("?1 = '' AND a.id IN (SELECT max(id) FROM alerts WHERE state = 'open')", "")

@@ -7,16 +7,19 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::wiring::{self, ButtonLine, Output, States};
 use crate::error::{Dispose, Disposition};
 use crate::limits::{
     BOARD_FACT_BYTES_MAX, PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN,
+    THERMAL_ZONES_MAX,
 };
 
 /// The board files of this release. The last is the board of last resort.
-const BUILT_IN: [&str; 4] = [
+const BUILT_IN: [&str; 5] = [
     include_str!("../../board/jetson-orin-nano/board.toml"),
+    include_str!("../../board/rpi-5/board.toml"),
     include_str!("../../board/rpi-cm4/board.toml"),
     include_str!("../../board/qemu-aarch64/board.toml"),
     include_str!("../../board/generic-x86_64/board.toml"),
@@ -76,15 +79,36 @@ pub struct Board {
     pub cores: Option<u32>,
     /// Memory in MiB; measured where it is left out.
     pub memory_mb: Option<u32>,
-    /// `type` of the thermal zones to watch, most telling first.
-    #[serde(default)]
-    pub thermal_zones: Vec<String>,
+    /// The thermal zones to watch.
+    #[serde(default, rename = "thermal_zone")]
+    pub thermal_zones: Vec<ThermalZone>,
     /// The hardware watchdog's `compatible`, for those who look for it.
     pub watchdog: Option<String>,
+    /// Lamps and buzzers.
+    #[serde(default, rename = "output")]
+    pub outputs: Vec<Output>,
+    /// The button, where there is one.
+    pub button: Option<ButtonLine>,
+    /// What outputs do when.
+    #[serde(default)]
+    pub states: States,
+}
+
+/// A thermal zone, and when it is too hot.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThermalZone {
+    /// Its `type` under `/sys/class/thermal`; its number there changes with the kernel.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// At this many degrees Celsius the worker is slowed down: below what the chip throttles at by itself.
+    pub throttle_c: i16,
+    /// At this many it works as before.
+    pub resume_c: i16,
 }
 
 /// Where a board's facts were tried. Read out of documents alone is `None`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verified {
     /// Nowhere yet.
@@ -166,12 +190,19 @@ impl Board {
     /// # Errors
     /// See [`BoardError`].
     pub fn load(folder: &Path, name: &str) -> Result<Self, BoardError> {
-        let path = folder.join(name).join("board.toml");
-        let bytes =
-            read_fact(&path).map_err(|source| BoardError::Read { path: path.clone(), source })?;
-        let board = Self::parse(&String::from_utf8_lossy(&bytes), &path)?;
+        let board = Self::read(&folder.join(name).join("board.toml"))?;
         board.check(board.name == name, "its name is not its folder's")?;
         Ok(board)
+    }
+
+    /// Reads one board file.
+    ///
+    /// # Errors
+    /// See [`BoardError`].
+    pub fn read(path: &Path) -> Result<Self, BoardError> {
+        let read = |source| BoardError::Read { path: path.to_owned(), source };
+        let bytes = read_fact(path).map_err(read)?;
+        Self::parse(&String::from_utf8_lossy(&bytes), path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, BoardError> {
@@ -186,6 +217,14 @@ impl Board {
         )?;
         board.check(board.cores != Some(0), "it has no cores")?;
         board.check(board.memory_mb != Some(0), "it has no memory")?;
+        let zones = &board.thermal_zones;
+        board.check(zones.len() <= THERMAL_ZONES_MAX, "it has more than 64 thermal zones")?;
+        board.check(
+            zones.iter().all(|zone| (20..=120).contains(&zone.throttle_c) && zone.resume_c < zone.throttle_c),
+            "a thermal zone throttles outside of 20 to 120 degrees, or resumes no cooler than it throttles",
+        )?;
+        let problem = wiring::problem(&board.outputs, board.button.as_ref(), &board.states);
+        board.check(problem.is_none(), problem.unwrap_or_default())?;
         Ok(board)
     }
 
@@ -269,6 +308,7 @@ mod tests {
         let tree = "proc/device-tree/compatible";
         check(&[(tree, b"nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0")], "jetson-orin-nano");
         check(&[(tree, b"raspberrypi,4-compute-module\0brcm,bcm2711\0")], "rpi-cm4");
+        check(&[(tree, b"raspberrypi,5-model-b\0brcm,bcm2712\0")], "rpi-5");
         check(&[(tree, b"linux,dummy-virt\0")], "qemu-aarch64");
         let tree_in_sys = "sys/firmware/devicetree/base/compatible";
         check(&[(tree_in_sys, b"linux,dummy-virt\0")], "qemu-aarch64");
@@ -299,8 +339,29 @@ mod tests {
     }
 
     #[test]
+    fn bad_wiring_is_refused() {
+        let good = BUILT_IN[1];
+        let check = |from: &str, to: &str, says: &str| {
+            assert!(good.contains(from), "{from}");
+            let error = Board::parse(&good.replacen(from, to, 1), Path::new("x")).unwrap_err();
+            let text = crate::error::Chain(&error).to_string();
+            assert!(text.contains(says), "{text}");
+        };
+        check("line = 17", "line = 27", "used twice");
+        check("line = 17", "line = 24", "used twice");
+        check("line = 17", "line = ''", "empty");
+        check("name = \"lamp_green\"", "name = \"lamp_red\"", "same name");
+        check("name = \"lamp_green\"", "name = \"lamp_blue\"", "there is not");
+        check("stopped = {}", "stopped = { lamp_green = \"slow_flash\" }", "nothing can flash");
+        check("ready = {", "redy = {", "redy");
+        check("\"slow_flash\"", "\"disco\"", "disco");
+        check("resume_c = 70", "resume_c = 78", "thermal zone");
+        check("throttle_c = 78", "throttle_c = 780", "thermal zone");
+    }
+
+    #[test]
     fn bad_files_are_refused() {
-        let good = BUILT_IN[2];
+        let good = BUILT_IN[3];
         let check = |from: &str, to: &str| {
             assert!(good.contains(from), "{from}");
             assert!(Board::parse(&good.replace(from, to), Path::new("x")).is_err(), "{to}");

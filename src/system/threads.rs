@@ -6,7 +6,7 @@
 use nix::errno::Errno;
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
-use rayon::{ThreadPoolBuildError, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 /// Why the threads could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,20 @@ pub fn start(n_threads: usize, is_pinned: bool) -> Result<usize, ThreadsError> {
     Ok(n_threads)
 }
 
+/// A pool with half as many threads, at least one, for a machine that is too hot: what runs in it gives the same
+/// answers, and half of the cores rest.
+///
+/// # Errors
+/// When its threads cannot be started.
+pub fn half() -> Result<ThreadPool, ThreadsError> {
+    let n_threads = (rayon::current_num_threads() / 2).max(1);
+    ThreadPoolBuilder::new()
+        .num_threads(n_threads)
+        .thread_name(|number| format!("slow-{number}"))
+        .build()
+        .map_err(|source| ThreadsError::Start { n_threads, source })
+}
+
 /// Numbers of the cores that this process may run on.
 fn allowed_cores() -> Result<Vec<usize>, Errno> {
     let allowed = sched_getaffinity(Pid::from_raw(0))?;
@@ -65,6 +79,14 @@ fn bind(core: usize) -> Result<(), Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hot_machine_computes_on_half_of_its_threads() {
+        let pool = half().unwrap();
+        assert_eq!(pool.current_num_threads(), (rayon::current_num_threads() / 2).max(1));
+        let within = pool.install(rayon::current_num_threads);
+        assert_eq!(within, pool.current_num_threads());
+    }
 
     #[test]
     fn a_thread_stays_on_the_core_that_it_is_bound_to() {

@@ -12,9 +12,12 @@ pub mod series;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use self::pace::Pace;
@@ -33,7 +36,7 @@ use crate::dicom::series_keys::SeriesKeys;
 use crate::display::key_slice::key_slice;
 use crate::error::Chain;
 use crate::intake::decode_ahead::DecodeAhead;
-use crate::limits::WORKER_WAIT;
+use crate::limits::{HOT_REST_MAX, HOT_REST_STEP, WORKER_WAIT};
 use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::screening::report::Warning;
@@ -41,6 +44,7 @@ use crate::screening::{Decision, Screener, ScreeningReport};
 use crate::status::{KeySlice, LastResult, Outcome, Stage};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
+use crate::system::threads;
 use crate::worklist::matching::{OrderMatch, Unmatched};
 
 /// Everything the worker needs.
@@ -70,8 +74,10 @@ pub struct Worker {
     pub display: Shown,
     /// How long an analysis takes.
     pub pace: Pace,
-    /// Where it says what it does.
+    /// Where it says what it does, and hears that the machine is too hot.
     pub status: Arc<StatusWriter>,
+    /// What computes then, once it was needed; nothing where it could not be started.
+    pub slow: OnceLock<Option<ThreadPool>>,
     /// Shows that it still makes progress.
     pub heart: Heart,
 }
@@ -107,8 +113,9 @@ impl Worker {
             self.heart.beat();
             while let Some(job) = self.db.call_blocking(jobs::claim())? {
                 self.heart.beat();
+                let began = self.clock.monotonic();
                 self.work(&job)?;
-                if wakes.try_recv() == Err(std::sync::mpsc::TryRecvError::Disconnected) {
+                if !self.rest(self.clock.monotonic().saturating_sub(began), wakes) {
                     return Ok(());
                 }
             }
@@ -116,6 +123,38 @@ impl Worker {
             if wakes.recv_timeout(WORKER_WAIT) == Err(RecvTimeoutError::Disconnected) {
                 return Ok(());
             }
+        }
+    }
+
+    /// Rests as long as the last job took where the machine is too hot. Says whether there is still somebody to work for.
+    fn rest(&self, worked: Duration, wakes: &Receiver<()>) -> bool {
+        let steps = worked.min(HOT_REST_MAX).as_millis() / HOT_REST_STEP.as_millis();
+        for _ in 0..steps {
+            if !self.status.is_throttled() || wakes.try_recv() == Err(TryRecvError::Disconnected) {
+                break;
+            }
+            self.heart.beat();
+            thread::sleep(HOT_REST_STEP);
+        }
+        wakes.try_recv() != Err(TryRecvError::Disconnected)
+    }
+
+    /// Computes on all threads, or on half of them where the machine is too hot. The answer is the same.
+    fn compute<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if !self.status.is_throttled() {
+            return work();
+        }
+        let half = || {
+            let started = threads::half();
+            started
+                .inspect_err(
+                    |error| tracing::warn!(error = %Chain(error), "too hot, and not slower"),
+                )
+                .ok()
+        };
+        match self.slow.get_or_init(half) {
+            Some(pool) => pool.install(work),
+            None => work(),
         }
     }
 
@@ -140,8 +179,8 @@ impl Worker {
             self.commit(job, JobEnd::Failed { error }, Analysed { report, detail: None })
         } else {
             // A slice that makes us panic must not stop the slices of other patients.
-            let screened =
-                catch_unwind(AssertUnwindSafe(|| analysis.analyse(&identity, images, &unusable)));
+            let screen = || self.compute(|| analysis.analyse(&identity, images, &unusable));
+            let screened = catch_unwind(AssertUnwindSafe(screen));
             match screened {
                 Ok(Ok(analysed)) => self.commit(job, JobEnd::Done, analysed),
                 Ok(Err(error)) => self.put_off(job, Chain(&error).to_string()),

@@ -30,6 +30,7 @@ const ROOMS: &[&str] = &[
     "dicom::segmentation",
     "dicom::segmentation_reader",
     "worklist::matching",
+    "panel::pattern",
     // 4
     "intake",
     "db",
@@ -39,6 +40,7 @@ const ROOMS: &[&str] = &[
     "dicom::stow",
     "delivery",
     "system",
+    "panel",
     "worklist",
     "display",
     "review",
@@ -233,6 +235,7 @@ fn each_thing_stands_in_its_room_alone() {
         ("dicom_dictionary_std", &["src/dicom/"]),
         ("dicom_object", &["src/dicom/"]),
         ("dicom_ul", &["src/dicom/"]),
+        ("gpiocdev", &["src/panel/gpio.rs"]),
         ("hl7_parser", &["src/hl7/"]),
         ("use hyper", &["src/dicom/stow/", "src/console/"]),
         ("use axum", &["src/console/", "src/cli/demo.rs"]),

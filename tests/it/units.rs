@@ -10,6 +10,7 @@ use parotidd::clock::SystemClock;
 use parotidd::config::Config;
 use parotidd::error::Chain;
 use parotidd::limits::DRAIN;
+use parotidd::system::board::{Board, DisplayKind};
 use parotidd::system::heartbeat::Heartbeats;
 use parotidd::system::notify;
 use tokio::time::sleep;
@@ -69,6 +70,38 @@ fn the_unit_is_sandboxed() {
 }
 
 #[test]
+fn the_unit_may_use_what_boards_have() {
+    let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
+    let has = |line: &str| assert!(unit.lines().any(|it| it == line), "{line}");
+    has("DevicePolicy=closed");
+    has("DeviceAllow=char-gpiochip rw");
+    has("DeviceAllow=char-drm rw");
+    let groups = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups=")).unwrap();
+    let rules = std::fs::read_to_string(file("parotidd.udev")).unwrap();
+    assert!(groups.split(' ').any(|group| rules.contains(&format!("GROUP=\"{group}\""))));
+    for board in Board::built_in() {
+        let display = &board.display;
+        let device = format!("DeviceAllow={} rw", display.path.display());
+        assert!(display.backend != DisplayKind::Framebuffer || unit.contains(&device), "{device}");
+    }
+}
+
+#[test]
+fn the_example_of_a_board_is_a_board() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/boards.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("board.toml");
+    std::fs::write(&path, example).unwrap();
+    let board = Board::read(&path).unwrap_or_else(|error| panic!("{}", Chain(&error)));
+    assert!(board.button.is_some() && board.outputs.len() == 2);
+    let state = |it: &str| page.contains(&format!("| `{it}` |"));
+    let all = ["starting", "ready", "busy", "alert", "attention", "fault", "stopping", "stopped"];
+    assert!(all.into_iter().all(state));
+}
+
+#[test]
 fn stopping_waits_longer_than_draining() {
     let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
     let seconds = unit
@@ -90,6 +123,8 @@ fn the_user_and_the_folders_can_be_made() {
     assert!(output.status.success(), "{}", text(&output));
     let passwd = std::fs::read_to_string(root.path().join("etc/passwd")).unwrap();
     assert!(passwd.contains("parotidd:"), "{passwd}");
+    let group = std::fs::read_to_string(root.path().join("etc/group")).unwrap();
+    assert!(group.lines().any(|line| line.starts_with("gpio:")), "{group}");
 
     let settings = root.path().join("usr/share/parotidd");
     std::fs::create_dir_all(&settings).unwrap();

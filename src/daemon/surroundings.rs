@@ -1,0 +1,96 @@
+//! Looks around every few seconds and says in the status, and once in the log, what has changed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::stopped;
+use crate::clock::Clock;
+use crate::limits::SURROUNDINGS_CHECK;
+use crate::status::{ClockTrust, Status};
+use crate::status_writer::StatusWriter;
+use crate::system::board::Board;
+use crate::system::surroundings::{Surroundings, look};
+
+/// Runs until told to stop.
+pub(super) async fn run(
+    board: Board,
+    data_dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    status: Arc<StatusWriter>,
+    stopping: watch::Receiver<bool>,
+) {
+    let board = Arc::new(board);
+    let looking = async {
+        loop {
+            let (board, data_dir) = (Arc::clone(&board), data_dir.clone());
+            let (unix_ms, was_throttled) = (clock.unix_ms(), status.is_throttled());
+            let looked = spawn_blocking(move || {
+                look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled)
+            });
+            if let Ok(seen) = looked.await {
+                status.modify_if(|status| take(status, seen));
+            }
+            sleep(SURROUNDINGS_CHECK).await;
+        }
+    };
+    tokio::select! {
+        () = stopped(stopping) => {}
+        () = looking => {}
+    }
+}
+
+/// Takes over what was seen. Says whether it is worth telling: bytes of the disk are not, each of them.
+fn take(status: &mut Status, seen: Surroundings) -> bool {
+    let Surroundings { thermal, disk, clock } = seen;
+    let is_throttled = |status: &Status| status.thermal.is_some_and(|it| it.throttled);
+    let is_low = |status: &Status| status.disk.is_some_and(|disk| disk.is_low);
+    let before = (is_throttled(status), is_low(status), status.clock, status.thermal);
+    (status.thermal, status.disk, status.clock) = (thermal, disk, clock);
+    let celsius = thermal.map(|thermal| thermal.celsius);
+    match (before.0, is_throttled(status)) {
+        (false, true) => tracing::warn!(celsius, "too hot: the worker is slowed down"),
+        (true, false) => tracing::info!(celsius, "cool enough: the worker works as usual"),
+        _ => {}
+    }
+    let free_bytes = disk.map(|disk| disk.free_bytes);
+    match (before.1, is_low(status)) {
+        (false, true) => tracing::warn!(free_bytes, "the disk is nearly full: make room"),
+        (true, false) => tracing::info!(free_bytes, "there is room on the disk again"),
+        _ => {}
+    }
+    if before.2 != clock && clock == ClockTrust::Wrong {
+        tracing::warn!("the clock shows a time before this program was made: set it");
+    }
+    before != (is_throttled(status), is_low(status), status.clock, status.thermal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::{Disk, Thermal};
+
+    #[test]
+    fn only_what_matters_is_told() {
+        let mut status = Status::default();
+        let mut seen = Surroundings {
+            thermal: Some(Thermal { celsius: 50.0, throttled: false }),
+            disk: Some(Disk { free_bytes: 10, is_low: false }),
+            clock: ClockTrust::Trusted,
+        };
+        assert!(take(&mut status, seen.clone()));
+        assert!(!take(&mut status, seen.clone()));
+        seen.disk = Some(Disk { free_bytes: 9, is_low: false });
+        assert!(!take(&mut status, seen.clone()));
+        assert_eq!(status.disk, seen.disk, "it is true all the same");
+        seen.disk = Some(Disk { free_bytes: 1, is_low: true });
+        assert!(take(&mut status, seen.clone()));
+        seen.thermal = Some(Thermal { celsius: 91.0, throttled: true });
+        assert!(take(&mut status, seen.clone()));
+        seen.clock = ClockTrust::Wrong;
+        assert!(take(&mut status, seen));
+    }
+}
