@@ -63,7 +63,7 @@ struct BoardReport<'a> {
 pub fn run(args: &CheckBoardArgs) -> Result<ExitCode> {
     let config = Config::load(args.config.as_deref())?;
     let board = config.board()?;
-    let mut parts = vec![display(&config.display)];
+    let mut parts = vec![display(&config.display, &config.data_dir)];
     parts.extend(if args.exercise { exercise(&board) } else { lines(&board) });
     let now = SystemClock::new().unix_ms();
     parts.extend(inspect(Path::new("/"), &board, &config.data_dir, now));
@@ -98,24 +98,32 @@ fn text(report: &BoardReport<'_>) -> String {
     out
 }
 
-fn display(display: &DisplayConfig) -> PartReport {
+fn display(display: &DisplayConfig, data_dir: &Path) -> PartReport {
     match display.backend {
         DisplayBackend::None => PartReport::absent("display", "`display.backend` is none", None),
         DisplayBackend::Headless => {
             PartReport::absent("display", "`display.backend` is headless: a picture file", None)
         }
-        DisplayBackend::Framebuffer => match Backend::framebuffer(&display.device) {
-            Ok(backend) => {
-                let size = backend.size().unwrap_or_default();
-                let device = display.device.display();
-                PartReport::present("display", format!("{device}, {}x{}", size.width, size.height))
+        DisplayBackend::Framebuffer | DisplayBackend::Drm => {
+            match Backend::open(&display.target(data_dir)) {
+                Ok(backend) => {
+                    let size = backend.size().unwrap_or_default();
+                    let device = display
+                        .device
+                        .as_deref()
+                        .map_or("the first one", |it| it.to_str().unwrap_or("it"));
+                    PartReport::present(
+                        "display",
+                        format!("{device}, {}x{}", size.width, size.height),
+                    )
+                }
+                Err(error) => PartReport::failing(
+                    "display",
+                    Chain(&error).to_string(),
+                    "look at the cable, at `display.device`, and whether the user is in the group video",
+                ),
             }
-            Err(error) => PartReport::failing(
-                "display",
-                Chain(&error).to_string(),
-                "look at the cable, at `display.device`, and whether the user is in the group video",
-            ),
-        },
+        }
     }
 }
 

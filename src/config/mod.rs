@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::display::{DisplayBackend, DisplayConfig, PatientShown};
+pub use self::display::{DisplayBackend, DisplayConfig};
 pub use self::error::ConfigError;
 use crate::console::ConsoleSettings;
 use crate::delivery::policy::AlertSettings;

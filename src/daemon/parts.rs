@@ -21,6 +21,7 @@ use crate::dicom::stow::{BearerToken, StowOptions};
 use crate::dicom::tls::{Connector, Tls};
 use crate::display::ambience::Ambience;
 use crate::display::panel::Panel;
+use crate::display::patient::Shown;
 use crate::display::task::{self as display_task, Look};
 use crate::hl7::listener::ListenerOptions;
 use crate::intake::decode_ahead::DecodeAhead;
@@ -127,7 +128,10 @@ impl Parts {
             has_worklist: self.config.worklist.is_some(),
             rules: Arc::clone(&self.rules),
             outbox,
-            display: (&self.config.display).into(),
+            display: Shown {
+                patient: self.config.display.patient,
+                key_slice: self.config.display.key_slice,
+            },
             pace: Pace::default(),
             status: Arc::clone(&self.status),
             slow: OnceLock::new(),

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::spawn_blocking;
 
-use crate::config::PatientShown;
 use crate::dicom::attributes::PatientStudy;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::StudyInstanceUid;
+use crate::display::patient::PatientShown;
 use crate::status_writer::StatusWriter;
 
 /// Reads one header a study, and none where nothing is to be shown.

@@ -15,6 +15,7 @@ pub mod key_image;
 pub mod key_slice;
 pub mod layout;
 pub mod panel;
+pub mod patient;
 mod pen;
 pub mod pixel;
 pub mod samples;

@@ -23,7 +23,6 @@ use rayon::prelude::*;
 use self::pace::Pace;
 use self::series::{Analysed, Analysis, SeriesIdentity};
 use crate::clock::Clock;
-use crate::config::{DisplayConfig, PatientShown};
 use crate::db::jobs::{self, Job};
 use crate::db::results::{self, Committed, JobEnd};
 use crate::db::{Db, DbError, orders};
@@ -34,6 +33,7 @@ use crate::dicom::ct_image::{CtImage, read_images};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::series_keys::SeriesKeys;
 use crate::display::key_slice::key_slice;
+use crate::display::patient::{PatientShown, Shown};
 use crate::error::Chain;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::limits::{HOT_REST_MAX, HOT_REST_STEP, WORKER_WAIT};
@@ -80,21 +80,6 @@ pub struct Worker {
     pub slow: OnceLock<Option<ThreadPool>>,
     /// Shows that it still makes progress.
     pub heart: Heart,
-}
-
-/// What of a patient the settings let the display show.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Shown {
-    /// Whose series is screened.
-    pub patient: PatientShown,
-    /// A picture of a mass.
-    pub key_slice: bool,
-}
-
-impl From<&DisplayConfig> for Shown {
-    fn from(display: &DisplayConfig) -> Self {
-        Self { patient: display.patient, key_slice: display.key_slice }
-    }
 }
 
 impl Worker {
