@@ -84,6 +84,19 @@ pub(in crate::console) async fn set_up(
     open(console, name, Role::Engineer)
 }
 
+/// Whether the first account is still to be made. One may have been added on the command line.
+pub(in crate::console) async fn is_to_be_set_up(console: &Console) -> Result<bool, Problem> {
+    if console.set_up.shown().is_none() {
+        return Ok(false);
+    }
+    let is_new = console.db.call(users::list()).await?.is_empty();
+    if !is_new {
+        console.set_up.done();
+        console.show_set_up();
+    }
+    Ok(is_new)
+}
+
 /// Ends a session.
 pub(in crate::console) async fn log_out(
     console: &Console,

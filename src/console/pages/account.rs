@@ -35,14 +35,14 @@ pub(in crate::console) struct Credentials {
 pub(in crate::console) async fn login_page(
     State(console): State<Arc<Console>>,
     headers: HeaderMap,
-) -> Response {
-    if CurrentUser::of(&console, &headers).is_some() {
-        return Redirect::to("/").into_response();
-    }
-    if console.set_up.shown().is_some() {
-        return Redirect::to("/set-up").into_response();
-    }
-    login_form(StatusCode::OK, None)
+) -> Result<Response, PageProblem> {
+    Ok(if CurrentUser::of(&console, &headers).is_some() {
+        Redirect::to("/").into_response()
+    } else if login::is_to_be_set_up(&console).await? {
+        Redirect::to("/set-up").into_response()
+    } else {
+        login_form(StatusCode::OK, None)
+    })
 }
 
 fn login_form(status: StatusCode, problem: Option<&str>) -> Response {
@@ -62,11 +62,13 @@ fn login_form(status: StatusCode, problem: Option<&str>) -> Response {
 }
 
 /// The first account.
-pub(in crate::console) async fn set_up_page(State(console): State<Arc<Console>>) -> Response {
-    if console.set_up.shown().is_none() {
-        return Redirect::to("/login").into_response();
-    }
-    set_up_form(StatusCode::OK, None)
+pub(in crate::console) async fn set_up_page(
+    State(console): State<Arc<Console>>,
+) -> Result<Response, PageProblem> {
+    Ok(match login::is_to_be_set_up(&console).await? {
+        true => set_up_form(StatusCode::OK, None),
+        false => Redirect::to("/login").into_response(),
+    })
 }
 
 fn set_up_form(status: StatusCode, problem: Option<&str>) -> Response {

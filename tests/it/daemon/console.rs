@@ -1,12 +1,19 @@
 //! The console over HTTP: who gets in, who sees what, and that what people do there counts everywhere.
 
 use std::io::{BufRead, BufReader};
+use std::sync::Arc;
 
+use parotidd::clock::SystemClock;
+use parotidd::config::Config;
 use parotidd::console::user_name;
+use parotidd::daemon::Daemon;
 use parotidd::dicom::ct_image::read_images;
 use parotidd::dicom::ct_pixels::decode_pixels;
+use parotidd::inference::Models;
+use parotidd::screening::{DecisionPolicy, Screener};
 use parotidd::units::Hounsfield;
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use super::SETTINGS;
 use super::alerts::lines;
@@ -85,6 +92,34 @@ fn nobody_gets_in_without_a_password_and_ten_wrong_ones_lock() {
     assert_eq!(events.iter().filter(|it| *it == "log_in_failed").count(), 10);
     assert!(events.contains(&"locked_out".to_owned()));
     assert!(daemon.terminate().success());
+}
+
+#[test]
+fn the_code_on_the_display_makes_the_first_account_and_no_other() {
+    let (site, base) = site("");
+    let config = Config::load(Some(&site.config())).unwrap();
+    let screener = Screener::new(Models::embedded().unwrap(), DecisionPolicy::embedded());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new())).await.unwrap();
+        let status = daemon.status();
+        let shown = status.borrow().setup.clone().expect("there is no account yet");
+        assert_eq!(shown.address, base);
+        let first = spawn_blocking({
+            let base = base.clone();
+            move || {
+                let said = [("code", shown.code.as_str()), ("name", "Ed"), ("password", PASSWORD)];
+                let mut ed = Browser::new(&base);
+                assert_eq!(ed.enter("/set-up", &said).0, 303);
+                assert_eq!(ed.get("/users").0, 200);
+                assert_ne!(Browser::new(&base).enter("/set-up", &said).0, 303);
+                assert_eq!(Browser::new(&base).get("/set-up").0, 303);
+            }
+        });
+        first.await.unwrap();
+        assert_eq!(status.borrow().setup, None, "the display shows something else now");
+        daemon.run_until(std::future::ready(())).await.unwrap();
+    });
 }
 
 #[test]
@@ -188,8 +223,17 @@ fn a_finding_is_seen_judged_and_acknowledged() {
     assert!(page.contains("acknowledged by tess") && page.contains("said by rada"), "{page}");
     assert!(page.contains("not for diagnostic use"), "{page}");
 
-    // The escalation is off; what could not be delivered is tried when a person says so.
-    let states = |ed: &Browser| -> Vec<(String, String)> {
+    try_again(&ed, away, series);
+    check_audit(&ed);
+    assert!(daemon.terminate().success());
+    for word in ["Phantom", "tess", "rada"] {
+        assert!(!site.log().contains(word), "{word} is in the log");
+    }
+}
+
+/// The escalation is off; what could not be delivered is tried when a person says so.
+fn try_again(ed: &Browser, away: AwayWard, series: &Series) {
+    let states = || -> Vec<(String, String)> {
         let all = ed.json("/api/v1/deliveries");
         let text = |it: &Value| it.as_str().unwrap().to_owned();
         all.as_array()
@@ -198,7 +242,7 @@ fn a_finding_is_seen_judged_and_acknowledged() {
             .map(|it| (text(&it["destination"]), text(&it["state"])))
             .collect()
     };
-    assert!(states(&ed).contains(&("on-call".to_owned(), "cancelled".to_owned())));
+    assert!(states().contains(&("on-call".to_owned(), "cancelled".to_owned())));
     let failing = || ed.json("/api/v1/destinations")[0]["state"] == "down";
     wait_for("a vain attempt", || failing().then_some(()));
     let ward = away.open();
@@ -207,14 +251,9 @@ fn a_finding_is_seen_judged_and_acknowledged() {
     assert_eq!(ed.post(&format!("/api/v1/deliveries/{id}/retry"), &json!({})).0, 204);
     ward.wait_for_alert(&series.uid);
     wait_for("its receipt", || {
-        states(&ed).contains(&("ward".to_owned(), "sent".to_owned())).then_some(())
+        states().contains(&("ward".to_owned(), "sent".to_owned())).then_some(())
     });
     assert_eq!(ed.post(&format!("/api/v1/deliveries/{id}/retry"), &json!({})).0, 409);
-    check_audit(&ed);
-    assert!(daemon.terminate().success());
-    for word in ["Phantom", "tess", "rada"] {
-        assert!(!site.log().contains(word), "{word} is in the log");
-    }
 }
 
 /// The viewer's data are the images' own, slice by slice, and the outline is where the mass is.
