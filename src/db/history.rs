@@ -231,7 +231,7 @@ mod tests {
     use crate::db::instances::tests::instance;
     use crate::db::open::in_memory;
     use crate::db::results::tests::{at, report};
-    use crate::db::results::{JobEnd, Routed, commit};
+    use crate::db::results::{JobEnd, Routed, Unrouted, commit};
     use crate::db::{alerts, instances, jobs};
     use crate::screening::report::Decision;
 
@@ -254,7 +254,7 @@ mod tests {
         let queued = jobs::enqueue(uid.clone(), "m".into(), CompleteBy::Count, came);
         queued.run(&connection).unwrap();
         let job = jobs::claim().run(&connection).unwrap().unwrap().id;
-        let routed = |_| Routed { alert: Some(Tier::Pushed), ..Routed::default() };
+        let routed = |_: &Unrouted<'_>| Routed { alert: Some(Tier::Pushed), ..Routed::default() };
         let end = commit(job, JobEnd::Done, report(Decision::Flagged), at(came + 5), routed);
         end.run(&connection).unwrap();
         let one = || of_series(uid.clone()).run(&connection).unwrap().unwrap();
