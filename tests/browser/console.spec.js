@@ -10,7 +10,7 @@ let appliance, series, other;
 
 test.beforeAll(async () => {
   test.setTimeout(300_000);
-  series = phantom("--seed", "7", "--tumor", "left", "--matrix", "512", "--slices", "300", "--spacing", "1");
+  series = phantom("--seed", "7", "--tumor", "left", "--matrix", "512", "--slices", "300", "--spacing", "0.75");
   other = phantom("--seed", "11", "--tumor", "right", "--matrix", "192", "--slices", "60");
   appliance = await Appliance.start();
   appliance.addUser("tess", "technologist");
