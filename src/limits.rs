@@ -243,7 +243,7 @@ pub const LOCK_OUT: Duration = Duration::from_secs(15 * 60);
 pub const LOGINS_PER_MINUTE_MAX: u32 = 20;
 /// Machines whose log-ins are counted.
 pub const LOGIN_MACHINES_MAX: usize = 4096;
-/// Passwords that are hashed at once: each takes 19 MiB and some 50 ms of a core.
+/// Passwords that are hashed at once: each takes 19 MiB and a core.
 pub const PASSWORDS_HASHED_MAX: usize = 2;
 /// Fewest characters of a password. Long ones that people remember beat short ones with signs (NIST SP 800-63B).
 pub const PASSWORD_CHARACTERS_MIN: usize = 12;

@@ -1,6 +1,6 @@
 //! Passwords: what is one, and their hashes by Argon2id (RFC 9106), in the PHC string format.
 //!
-//! Parameters are OWASP's: 19 MiB, two passes, one lane. A hash takes some 50 ms of one core.
+//! Parameters are OWASP's: 19 MiB, two passes, one lane.
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;

@@ -1,8 +1,8 @@
 //! A slice on its way to the browser: 16 bits a pixel, made small.
 //!
 //! Each pixel is written as its difference from its left neighbour (the first of a row: from the one above), the low bytes
-//! of all first, then the high ones. What is left is mostly small numbers and zeros, of which gzip makes some third of
-//! the size at its fastest. `viewer.js` undoes it.
+//! of all first, then the high ones. What is left is mostly small numbers and zeros, which gzip at its fastest makes
+//! much smaller. `slices.js` undoes it.
 
 use std::io::Write as _;
 
