@@ -134,7 +134,7 @@ panel() {
 pictures() {
   # shellcheck disable=SC2086 # a list of modules
   for module in $modules; do modprobe "$module"; done
-  within 5 [ -e /dev/fb0 ]
+  within 5 [ -e "$device" ]
   say "framebuffer $(cat /sys/class/graphics/fb0/name) $(cat /sys/class/graphics/fb0/virtual_size) $(cat /sys/class/graphics/fb0/bits_per_pixel)"
   for view in $views; do
     parotidd render "$view" --backend "$backend" --device "$device" --hold 3600 &

@@ -25,12 +25,16 @@ BOOT_S_MAX = 600
 # A debug build draws for half a minute on an emulated processor.
 DRAW_S_MAX = 120
 VIEWS = ["ready", "flagged_left"]
-# Name, kernel modules, arguments of the kernel and of QEMU: each makes another kind of framebuffer.
+FRAMEBUFFER = "backend=framebuffer device=/dev/fb0"
+DRM = "backend=drm device=/dev/dri/card0"
+# Name, backend, kernel modules, arguments of the kernel and of QEMU: each makes another kind of display.
 CARDS = {
-    "bochs-drm": ("bochs", "", ["-vga", "std"]),
-    "virtio-gpu": ("virtio_pci,virtio-gpu", "", ["-vga", "virtio"]),
-    "vesafb-24": ("", "vga=0x315", ["-vga", "std"]),
-    "vesafb-16": ("", "vga=0x314", ["-vga", "std"]),
+    "bochs-drm": (DRM, "bochs", "", ["-vga", "std"]),
+    "virtio-gpu-drm": (DRM, "virtio_pci,virtio-gpu", "", ["-vga", "virtio"]),
+    "bochs-fb": (FRAMEBUFFER, "bochs", "", ["-vga", "std"]),
+    "virtio-gpu-fb": (FRAMEBUFFER, "virtio_pci,virtio-gpu", "", ["-vga", "virtio"]),
+    "vesafb-24": (FRAMEBUFFER, "", "vga=0x315", ["-vga", "std"]),
+    "vesafb-16": (FRAMEBUFFER, "", "vga=0x314", ["-vga", "std"]),
 }
 
 
@@ -242,10 +246,10 @@ def pictures(boot, program, folder):
         print("skipped pictures: this program's `render` has no --device")
         return True
     is_fine = True
-    for name, (modules, kernel_words, arguments) in CARDS.items():
+    for name, (backend, modules, kernel_words, arguments) in CARDS.items():
         here = folder / name
         here.mkdir()
-        words = f"what=pictures views={','.join(VIEWS)} modules={modules} backend=framebuffer device=/dev/fb0"
+        words = f"what=pictures views={','.join(VIEWS)} modules={modules} {backend}"
         machine = Machine(boot, f"{words} {kernel_words}", arguments, here)
         bits = None
         for line in machine.lines:
