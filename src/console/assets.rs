@@ -32,10 +32,11 @@ pub(super) static STYLE: Asset = asset!("console.css", "text/css; charset=utf-8"
 pub(super) static LIVE: Asset = asset!("live.js", "text/javascript; charset=utf-8");
 pub(super) static VIEWER: Asset = asset!("viewer.js", "text/javascript; charset=utf-8");
 static SLICES: Asset = asset!("slices.js", "text/javascript; charset=utf-8");
+pub(super) static ICON: Asset = asset!("icon.svg", "image/svg+xml");
 static PANE: Asset = asset!("pane.js", "text/javascript; charset=utf-8");
 
-fn all() -> [&'static Asset; 5] {
-    [&STYLE, &LIVE, &VIEWER, &SLICES, &PANE]
+fn all() -> [&'static Asset; 6] {
+    [&STYLE, &LIVE, &VIEWER, &SLICES, &PANE, &ICON]
 }
 
 fn short_hash(text: &str) -> String {

@@ -164,7 +164,7 @@ pub(in crate::console) async fn show(
         h2 { "Another password" }
         form.stack method="post" action="/account/password" {
             (csrf(&user))
-            input type="text" name="username" value=(user.name()) autocomplete="username" hidden;
+            input type="text" name="username" value=(user.name()) autocomplete="username" aria-label="Name" hidden;
             label { "The one of now" input type="password" name="current" required autocomplete="current-password"; }
             label { "The new one, at least " (PASSWORD_CHARACTERS_MIN) " characters"
                 input type="password" name="password" required autocomplete="new-password" minlength=(PASSWORD_CHARACTERS_MIN); }

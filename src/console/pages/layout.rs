@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, html};
 use crate::console::Console;
 use crate::console::access::CurrentUser;
 use crate::console::access::permission::Permission;
-use crate::console::assets::{LIVE, STYLE};
+use crate::console::assets::{ICON, LIVE, STYLE};
 use crate::console::views::site::StatusView;
 use crate::screening::report::NOT_FOR_DIAGNOSTIC_USE;
 
@@ -107,6 +107,7 @@ fn document(status: StatusCode, title: &str, body: &Markup) -> Response {
                 meta name="robots" content="noindex";
                 meta name="color-scheme" content="dark light";
                 title { (title) " - parotidd" }
+                link rel="icon" type="image/svg+xml" href=(ICON.address());
                 link rel="stylesheet" href=(STYLE.address());
                 script type="module" src=(LIVE.address()) {}
             }

@@ -57,11 +57,12 @@ fn patient(detail: &SeriesDetail) -> Markup {
     html! {
         dl.line {
             @if let Some(it) = &series.patient {
-                div { dt { "ID" } dd { (it.patient_id) } }
-                div { dt { "Born" } dd { (it.birth_date) } }
-                div { dt { "Sex" } dd { (it.sex) } }
-                div { dt { "Study" } dd { (it.study_date) } }
-                div { dt { "Accession" } dd { (it.accession_number) } }
+                @for (name, value) in [
+                    ("ID", &it.patient_id), ("Born", &it.birth_date), ("Sex", &it.sex),
+                    ("Study", &it.study_date), ("Accession", &it.accession_number),
+                ] {
+                    @if !value.is_empty() { div { dt { (name) } dd { (value) } } }
+                }
             }
             div { dt { "From" } dd { (series.calling_ae_title) } }
             @if let Some(order) = &series.order {

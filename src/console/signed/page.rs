@@ -27,6 +27,8 @@ pub(super) fn page(status: StatusCode, title: &str, body: &Markup) -> Response {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
                 title { (title) }
+                // None: browsers ask for one that is not named.
+                link rel="icon" href="data:,";
                 style { (maud::PreEscaped(STYLE)) }
             }
             body {
@@ -35,8 +37,7 @@ pub(super) fn page(status: StatusCode, title: &str, body: &Markup) -> Response {
             }
         }
     };
-    const POLICY: &str =
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers: [(HeaderName, &str); 5] = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
