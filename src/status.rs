@@ -22,15 +22,9 @@ pub struct Status {
     pub n_deliveries_waiting: u32,
     /// Deliveries that a destination refused for good.
     pub n_deliveries_dead: u32,
-    /// Alerts that nobody has acknowledged.
+    /// Alerts, and what people did about them.
     #[serde(default)]
-    pub n_alerts_open: u32,
-    /// The one of them that has waited longest.
-    #[serde(default)]
-    pub oldest_alert: Option<OpenAlert>,
-    /// Number of the newest of them: what the button means is what was shown.
-    #[serde(default)]
-    pub newest_alert: Option<i64>,
+    pub alerts: Alerts,
     /// Series screened since the database was made.
     pub n_series_screened: u64,
     /// Instances received since start.
@@ -83,6 +77,19 @@ pub struct Status {
     /// A picture of the newest result, where a mass was outlined and the settings let it be shown.
     #[serde(skip)]
     pub key_slice: Option<Arc<KeySlice>>,
+}
+
+/// Alerts as they were at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Alerts {
+    /// Those that nobody has acknowledged.
+    pub n_open: u32,
+    /// The one of them that has waited longest.
+    pub oldest: Option<OpenAlert>,
+    /// Number of the newest of them: what the button means is what was shown.
+    pub newest: Option<i64>,
+    /// When the newest result was given, milliseconds since 1970 UTC, where its alert was acknowledged.
+    pub acknowledged_result_unix_ms: Option<i64>,
 }
 
 /// An alert that nobody has acknowledged.

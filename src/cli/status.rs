@@ -127,16 +127,8 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
     let listen = |tls| move |&address: &SocketAddr| Listen { address, tls };
     let plain = dicom.listen.iter().map(listen(false));
     let listen = plain.chain(dicom.tls_listen().iter().map(listen(true))).collect();
-    let Summary {
-        n_instances,
-        jobs,
-        complete_by,
-        results,
-        deliveries,
-        alerts_open,
-        newest,
-        worklist,
-    } = summary;
+    let Summary { n_instances, jobs, complete_by, results, deliveries, alerts, newest, worklist } =
+        summary;
     StatusReport {
         schema: SCHEMA,
         software_version: env!("CARGO_PKG_VERSION"),
@@ -156,7 +148,10 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
             dead: deliveries.n_dead,
             oldest_waiting_at: deliveries.oldest_waiting_unix_ms.map(rfc3339),
         },
-        alerts: Alerts { open: alerts_open.0, oldest_open_at: alerts_open.1.map(rfc3339) },
+        alerts: Alerts {
+            open: alerts.n_open,
+            oldest_open_at: alerts.oldest.map(|oldest| rfc3339(oldest.opened_unix_ms)),
+        },
         newest_result: newest.map(|newest| {
             let StoredResult { series, decision, sides, score, created_unix_ms, .. } = newest;
             let series_instance_uid = series.to_string();

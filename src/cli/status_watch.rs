@@ -170,7 +170,8 @@ fn lines(
     let results =
         format!("{flagged} flagged, {not_flagged} not flagged, {not_assessable} not assessable");
     lines.push(line("results", results, Tone::Plain));
-    let (n_open, since) = summary.alerts_open;
+    let n_open = summary.alerts.n_open;
+    let since = summary.alerts.oldest.as_ref().map(|oldest| oldest.opened_unix_ms);
     let since = since.map_or(String::new(), |at| format!(", the oldest {}", ago(at, now_unix_ms)));
     let tone = if n_open > 0 { Tone::Look } else { Tone::Good };
     lines.push(line("alerts", format!("{n_open} that nobody has acknowledged{since}"), tone));

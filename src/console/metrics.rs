@@ -67,7 +67,7 @@ fn register(registry: &mut Registry, status: &Status, storage: &StorageView) {
     registry.register(
         "alerts_open",
         "Alerts that nobody acknowledged",
-        gauge(status.n_alerts_open),
+        gauge(status.alerts.n_open),
     );
     registry.register("associations", "Connections of scanners", gauge(status.n_associations));
     let bytes = |n: u64| ConstGauge::new(i64::try_from(n).unwrap_or(i64::MAX));

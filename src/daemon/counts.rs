@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::db::{Db, DbError, alerts, deliveries, jobs, results};
 use crate::limits::TASK_BEAT;
-use crate::status::{Activity, OpenAlert, Status};
+use crate::status::{Activity, Status};
 use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heart;
 use crate::system::notify;
@@ -29,20 +29,14 @@ pub(super) async fn run(
         let destinations_down = db.call(deliveries::destinations_down()).await?;
         let n_screened = db.call(results::count()).await?;
         let destinations_refusing = db.call(deliveries::destinations_refusing()).await?;
-        // Before they are counted: none is meant by the button that the count does not show.
-        let newest_alert = db.call(alerts::newest_open()).await?;
-        let (n_alerts_open, _) = db.call(alerts::n_open()).await?;
-        let oldest = db.call(alerts::oldest_open()).await?;
+        let alerts = db.call(alerts::now()).await?;
         status.modify_if(|status| {
             let before = status.clone();
             status.n_jobs_waiting = jobs.n_queued;
             status.n_deliveries_waiting = deliveries.n_waiting;
             status.n_deliveries_dead = deliveries.n_dead;
-            status.n_alerts_open = n_alerts_open;
-            status.oldest_alert =
-                oldest.map(|(opened_unix_ms, sides)| OpenAlert { opened_unix_ms, sides });
+            status.alerts = alerts;
             status.destinations_refusing = destinations_refusing;
-            status.newest_alert = newest_alert;
             status.destinations_down = destinations_down;
             status.n_series_screened = n_screened;
             // Pages and lamps are told of what changed alone.
@@ -86,7 +80,7 @@ fn line(status: &Status) -> String {
         "{doing}; {} screened, {} waiting, {} alerts open, {} deliveries waiting, {} refused",
         status.n_series_screened,
         status.n_jobs_waiting,
-        status.n_alerts_open,
+        status.alerts.n_open,
         status.n_deliveries_waiting,
         status.n_deliveries_dead
     )

@@ -15,6 +15,7 @@ use super::thread::Operation;
 use super::{deliveries, row};
 use crate::limits::{ALERTS_READ_MAX, DIGEST_ALERTS_MAX, PERSON_BYTES_MAX};
 use crate::screening::report::{Decision, ScreeningReport};
+use crate::status::{Alerts, OpenAlert};
 use crate::units::Side;
 
 /// How an alert was acknowledged.
@@ -281,37 +282,35 @@ pub fn list(only_open: bool) -> Operation<Vec<Alert>> {
     })
 }
 
-/// How many nobody acknowledged, and since when the oldest waits, milliseconds since 1970 UTC.
-pub fn n_open() -> Operation<(u32, Option<i64>)> {
-    Operation::new("count the open alerts", |connection| {
-        connection
-            .prepare_cached(
-                "SELECT count(*), min(opened_unix_ms) FROM alerts WHERE state = 'open'",
-            )?
-            .query_row([], |row| Ok((row::count(row, 0)?, row.get(1)?)))
-    })
-}
-
-/// When the alert was opened that has waited longest, milliseconds since 1970 UTC, and the sides of its answer.
-pub fn oldest_open() -> Operation<Option<(i64, Vec<Side>)>> {
-    Operation::new("look up the oldest open alert", |connection| {
-        connection
+/// All of them, in one look: counts, the oldest and the newest that is open, and whether the newest result's is
+/// acknowledged.
+pub fn now() -> Operation<Alerts> {
+    Operation::new("look up the alerts", |connection| {
+        let (n_open, newest) = connection
+            .prepare_cached("SELECT count(*), max(id) FROM alerts WHERE state = 'open'")?
+            .query_row([], |row| Ok((row::count(row, 0)?, row.get(1)?)))?;
+        let oldest = connection
             .prepare_cached(
                 "SELECT a.opened_unix_ms, r.sides
                  FROM alerts AS a JOIN results AS r ON r.id = a.result_id
                  WHERE a.state = 'open' ORDER BY a.opened_unix_ms, a.id LIMIT 1",
             )?
-            .query_row([], |row| Ok((row.get(0)?, row::sides(row, 1)?)))
-            .optional()
-    })
-}
-
-/// Number of the newest alert that nobody acknowledged.
-pub fn newest_open() -> Operation<Option<i64>> {
-    Operation::new("look up the newest open alert", |connection| {
-        connection
-            .prepare_cached("SELECT max(id) FROM alerts WHERE state = 'open'")?
+            .query_row([], |row| {
+                Ok(OpenAlert { opened_unix_ms: row.get(0)?, sides: row::sides(row, 1)? })
+            })
+            .optional()?;
+        // A series that was sent again has a newer answer and the alert that it had.
+        let acknowledged_result_unix_ms = connection
+            .prepare_cached(
+                "SELECT r.created_unix_ms FROM results AS r
+                 JOIN alerts AS a ON a.series_instance_uid = r.series_instance_uid
+                 WHERE r.id = (SELECT max(id) FROM results) AND a.state = 'acknowledged'
+                     AND a.id = (SELECT max(b.id) FROM alerts AS b
+                         WHERE b.series_instance_uid = r.series_instance_uid)",
+            )?
             .query_row([], |row| row.get(0))
+            .optional()?;
+        Ok(Alerts { n_open, oldest, newest, acknowledged_result_unix_ms })
     })
 }
 

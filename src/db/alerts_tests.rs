@@ -65,7 +65,10 @@ fn an_escalation_comes_unless_someone_acknowledges_first() {
     let connection = in_memory();
     answer(&connection, 1, 1, Decision::Flagged, 10, false);
     answer(&connection, 2, 1, Decision::Flagged, 10, false);
-    assert_eq!(n_open().run(&connection).unwrap(), (2, Some(10)));
+    let standing = now().run(&connection).unwrap();
+    let oldest = OpenAlert { opened_unix_ms: 10, sides: vec![] };
+    assert_eq!((standing.n_open, standing.oldest), (2, Some(oldest)));
+    assert!(standing.newest.is_some());
     assert_eq!(next(&connection, "on call", 11), Next::At(70));
     let key = list(true).run(&connection).unwrap()[1].result_key.clone();
     let name = AlertName::Key(format!("{key} ward"));
@@ -79,7 +82,7 @@ fn an_escalation_comes_unless_someone_acknowledges_first() {
     );
     let Next::Due(it) = next(&connection, "on call", 70) else { panic!("the other series'") };
     assert_ne!(it.idempotency_key, format!("{key} on call"));
-    assert_eq!(n_open().run(&connection).unwrap().0, 1);
+    assert_eq!(now().run(&connection).unwrap().n_open, 1);
     assert_eq!(events(&connection), ["alert_opened", "alert_opened", "acknowledged"]);
     // What was due at once is due still.
     assert!(matches!(next(&connection, "ward", 30), Next::Due(_)));
@@ -90,16 +93,20 @@ fn a_later_answer_withdraws_and_the_same_answer_does_not_open_again() {
     let connection = in_memory();
     answer(&connection, 1, 1, Decision::Flagged, 10, false);
     answer(&connection, 1, 2, Decision::Flagged, 20, false);
-    assert_eq!(n_open().run(&connection).unwrap().0, 1);
+    assert_eq!(now().run(&connection).unwrap().n_open, 1);
     acknowledge(AlertName::Newest, by("Dr A", 25)).run(&connection).unwrap();
+    let acknowledged = || now().run(&connection).unwrap().acknowledged_result_unix_ms;
+    assert_eq!(acknowledged(), Some(20));
     answer(&connection, 1, 3, Decision::Flagged, 30, false);
-    assert_eq!(n_open().run(&connection).unwrap().0, 0, "it is acknowledged");
+    assert_eq!(acknowledged(), Some(30), "the answer is newer, the alert is the same");
+    assert_eq!(now().run(&connection).unwrap().n_open, 0, "it is acknowledged");
     answer(&connection, 2, 1, Decision::Flagged, 40, false);
+    assert_eq!(acknowledged(), None, "another series");
     answer(&connection, 2, 2, Decision::NotFlagged, 50, false);
     assert_eq!(list(false).run(&connection).unwrap()[0].state, "withdrawn");
     assert_eq!(next(&connection, "on call", 1000), Next::Nothing);
     answer(&connection, 2, 3, Decision::Flagged, 60, false);
-    assert_eq!(n_open().run(&connection).unwrap().0, 1, "it is news again");
+    assert_eq!(now().run(&connection).unwrap().n_open, 1, "it is news again");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::results::{self, StoredResult};
 use super::{DbError, alerts, beside, row};
 use crate::intake::completeness::CompleteBy;
 use crate::screening::report::Decision;
+use crate::status::Alerts;
 
 /// Counts, and the newest answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,8 +26,8 @@ pub struct Summary {
     pub results: [(Decision, u64); 3],
     /// Deliveries by state.
     pub deliveries: DeliveryCounts,
-    /// Alerts that nobody has acknowledged, and since when the oldest waits, milliseconds since 1970 UTC.
-    pub alerts_open: (u32, Option<i64>),
+    /// Alerts, and what people did about them.
+    pub alerts: Alerts,
     /// The newest answer.
     pub newest: Option<StoredResult>,
     /// How the worklist's queries go.
@@ -66,7 +67,7 @@ fn summarize(connection: &Connection) -> Result<Summary, rusqlite::Error> {
         complete_by: complete_by.collect::<Result<_, rusqlite::Error>>()?,
         results,
         deliveries: deliveries::counts().run(&moment)?,
-        alerts_open: alerts::n_open().run(&moment)?,
+        alerts: alerts::now().run(&moment)?,
         newest: results::latest().run(&moment)?,
         worklist: orders::state().run(&moment)?,
     })

@@ -9,8 +9,8 @@ use crate::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};
 use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::status::{
-    Activity, ClockTrust, Disk, KeySlice, LastResult, ModelVersions, OpenAlert, Outcome, Patients,
-    SetupCode, Stage, Status, Thermal, WorklistStatus,
+    Activity, Alerts, ClockTrust, Disk, KeySlice, LastResult, ModelVersions, OpenAlert, Outcome,
+    Patients, SetupCode, Stage, Status, Thermal, WorklistStatus,
 };
 use crate::units::{CubicCentimeters, Side};
 
@@ -91,10 +91,15 @@ fn down(status: Status) -> Status {
     Status { destinations_down: vec!["ward".into()], n_deliveries_waiting: 3, ..status }
 }
 
-fn with_alerts(n_alerts_open: u32, minutes: i64, sides: &[Side], status: Status) -> Status {
+fn with_alerts(n_open: u32, minutes: i64, sides: &[Side], status: Status) -> Status {
     let opened_unix_ms = NOW_UNIX_MS - minutes * MINUTE_MS;
-    let oldest_alert = Some(OpenAlert { opened_unix_ms, sides: sides.to_vec() });
-    Status { n_alerts_open, oldest_alert, ..status }
+    let oldest = Some(OpenAlert { opened_unix_ms, sides: sides.to_vec() });
+    Status { alerts: Alerts { n_open, oldest, ..Alerts::default() }, ..status }
+}
+
+fn acknowledged(status: Status) -> Status {
+    let acknowledged_result_unix_ms = status.last_result.as_ref().map(|it| it.finished_unix_ms);
+    Status { alerts: Alerts { acknowledged_result_unix_ms, ..Alerts::default() }, ..status }
 }
 
 fn at_work() -> Vec<(&'static str, Status)> {
@@ -144,7 +149,8 @@ fn results(key_slice: Option<&Arc<KeySlice>>) -> Vec<(&'static str, Status)> {
     vec![
         ("flagged_right", after(flagged(&[Side::Right], 4.62), 0)),
         ("flagged_left", with_slice(after(left.clone(), 3))),
-        ("flagged_left_down", down(with_slice(after(left, 3)))),
+        ("flagged_left_down", down(with_slice(after(left.clone(), 3)))),
+        ("flagged_acknowledged", acknowledged(with_slice(after(left, 6)))),
         ("flagged_both", after(flagged(&Side::BOTH, 112.4), 59)),
         ("not_flagged", after(Outcome::NotFlagged, 3)),
         ("not_flagged_alert", with_alerts(1, 47, &[Side::Right], after(Outcome::NotFlagged, 0))),

@@ -93,6 +93,7 @@ texts! {
     analysing analysing_detail stage_loading stage_localizing stage_segmenting stage_deciding
     step_loading step_localizing step_segmenting step_deciding left_soon left_seconds left_minutes
     flagged flagged_right flagged_left flagged_both volume volume_largest flagged_detail
+    acknowledged acknowledged_detail
     not_flagged not_flagged_lead not_flagged_detail
     not_assessable not_assessable_detail
     alert alerts alert_lead alerts_lead alert_measure alert_detail

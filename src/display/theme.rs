@@ -70,6 +70,8 @@ impl Palette {
         match page {
             Page::Ready | Page::NotFlagged => self.calm,
             Page::Receiving | Page::Analysing | Page::Updating | Page::Setup => self.busy,
+            // Not the calm one: it is still no negative result.
+            Page::Flagged { is_acknowledged: true, .. } => self.busy,
             Page::Flagged { .. } | Page::Alert | Page::Hot => self.attention,
             Page::NotAssessable | Page::ClockBad => self.unknown,
             Page::Undelivered | Page::DiskLow | Page::Fault => self.broken,

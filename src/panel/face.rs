@@ -102,7 +102,7 @@ impl Face {
         if state != self.state {
             self.enter(now, state);
         }
-        let newest = status.newest_alert.filter(|_| state == PanelState::Alert);
+        let newest = status.alerts.newest.filter(|_| state == PanelState::Alert);
         // Another alert is heard although the ones before it were silenced.
         if newest > self.shown.newest.map(|(number, _)| number) && self.is_silenced {
             self.enter(now, state);
@@ -167,7 +167,7 @@ impl Face {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Activity;
+    use crate::status::{Activity, Alerts};
     use crate::system::board::Board;
 
     fn s(seconds: f64) -> Duration {
@@ -182,8 +182,9 @@ mod tests {
         face
     }
 
-    fn status(newest_alert: Option<i64>, n_alerts_open: u32) -> Status {
-        Status { activity: Activity::Ready, newest_alert, n_alerts_open, ..Status::default() }
+    fn status(newest: Option<i64>, n_open: u32) -> Status {
+        let alerts = Alerts { newest, n_open, ..Alerts::default() };
+        Status { activity: Activity::Ready, alerts, ..Status::default() }
     }
 
     fn drawn(face: &Face, at: f64) -> String {

@@ -116,7 +116,7 @@ pub fn state_of(status: &Status) -> PanelState {
     match &status.activity {
         Activity::Stopping => PanelState::Stopping,
         Activity::Fault { .. } => PanelState::Fault,
-        _ if status.n_alerts_open > 0 => PanelState::Alert,
+        _ if status.alerts.n_open > 0 => PanelState::Alert,
         Activity::Starting => PanelState::Starting,
         _ if needs_attention => PanelState::Attention,
         Activity::Receiving { .. } | Activity::Analysing { .. } => PanelState::Busy,
@@ -127,7 +127,7 @@ pub fn state_of(status: &Status) -> PanelState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{Disk, Thermal};
+    use crate::status::{Alerts, Disk, Thermal};
 
     const ALL: [Pattern; 7] = [
         Pattern::Off,
@@ -191,13 +191,14 @@ mod tests {
         let check = |status: Status, state| assert_eq!(state_of(&status), state, "{status:?}");
         let ready = || Status { activity: Activity::Ready, ..Status::default() };
         let fault = || Activity::Fault { message: "no disk".into() };
+        let one_open = || Alerts { n_open: 1, ..Alerts::default() };
         check(Status::default(), PanelState::Starting);
         check(ready(), PanelState::Ready);
         check(
             Status { activity: Activity::Receiving { n_instances: 3 }, ..ready() },
             PanelState::Busy,
         );
-        check(Status { n_alerts_open: 1, n_deliveries_dead: 1, ..ready() }, PanelState::Alert);
+        check(Status { alerts: one_open(), n_deliveries_dead: 1, ..ready() }, PanelState::Alert);
         check(Status { n_deliveries_dead: 1, ..ready() }, PanelState::Attention);
         check(Status { destinations_down: vec!["ward".into()], ..ready() }, PanelState::Attention);
         check(Status { parts_failing: vec!["button".into()], ..ready() }, PanelState::Attention);
@@ -207,9 +208,9 @@ mod tests {
         let thermal = |throttled| Some(Thermal { celsius: 91.0, throttled });
         check(Status { thermal: thermal(true), ..ready() }, PanelState::Attention);
         check(Status { thermal: thermal(false), ..ready() }, PanelState::Ready);
-        check(Status { activity: fault(), n_alerts_open: 1, ..ready() }, PanelState::Fault);
+        check(Status { activity: fault(), alerts: one_open(), ..ready() }, PanelState::Fault);
         check(
-            Status { activity: Activity::Stopping, n_alerts_open: 1, ..ready() },
+            Status { activity: Activity::Stopping, alerts: one_open(), ..ready() },
             PanelState::Stopping,
         );
     }

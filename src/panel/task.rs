@@ -148,12 +148,8 @@ impl PanelTask {
         let closed = self.db.call(alerts::acknowledge(AlertName::OpenUpTo(up_to), by)).await?;
         tracing::info!(n_alerts = closed.len(), "acknowledged by the button");
         // At once, not when they are counted next: the person is standing there.
-        let newest_alert = self.db.call(alerts::newest_open()).await?;
-        let (n_alerts_open, _) = self.db.call(alerts::n_open()).await?;
-        self.status.modify(|status| {
-            status.newest_alert = newest_alert;
-            status.n_alerts_open = n_alerts_open;
-        });
+        let alerts = self.db.call(alerts::now()).await?;
+        self.status.modify(|status| status.alerts = alerts);
         Ok(())
     }
 

@@ -84,6 +84,18 @@ ${destination("ward", "")}${destination("on-call", "after_min = 1")}`);
     execFileSync("storescu", [...to, ...series.files], { env: { ...process.env, TCP_NODELAY: "1" } });
   }
 
+  // The same, once, and until it is screened: every test can be run alone.
+  async screen(series) {
+    this.screened ??= new Set();
+    if (this.screened.has(series)) return;
+    const before = this.nScreened();
+    this.store(series);
+    await this.until(() => this.nScreened() > before, "the answer", 120);
+    this.screened.add(series);
+  }
+
+  nScreened() { return Object.values(this.json("status")[0].results).reduce((sum, n) => sum + n, 0); }
+
   // What a command of the program prints as JSON.
   json(command) {
     return execFileSync(PROGRAM, [command, "--format", "json", "--config", this.config], { encoding: "utf8" })

@@ -328,7 +328,7 @@ async fn a_day_offline_loses_nothing_and_doubles_nothing() {
     assert_eq!(other, [("engine", "dead")], "the one that was refused for good");
     assert_eq!(world.inboxes.each_ref().map(Inbox::n_distinct), [200, 200, 199, 200]);
     assert_eq!(fs::read_dir(world.pacs.folder.path()).unwrap().count(), 200);
-    assert_eq!(world.db.call(alerts::n_open()).await.unwrap().0, 200);
+    assert_eq!(world.db.call(alerts::now()).await.unwrap().n_open, 200);
     let times: Vec<_> = world.inboxes.iter().map(Inbox::n_all).collect();
     let n_attempts: u32 = all.iter().map(|row| row.attempts).sum();
     eprintln!("received {times:?} times, {n_attempts} attempts, {} MiB", resident_mib());

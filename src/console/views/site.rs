@@ -61,7 +61,7 @@ impl StatusView {
             n_jobs_waiting: status.n_jobs_waiting,
             n_deliveries_waiting: status.n_deliveries_waiting,
             n_deliveries_dead: status.n_deliveries_dead,
-            n_alerts_open: status.n_alerts_open,
+            n_alerts_open: status.alerts.n_open,
             n_series_screened: status.n_series_screened,
             n_instances_received: status.n_instances_received,
             n_associations: status.n_associations,

@@ -78,7 +78,7 @@ impl Plan {
 
     fn art(&mut self, page: &Page, area: Rectangle) {
         let sign = match page {
-            Page::Flagged { sides, marks } => {
+            Page::Flagged { sides, marks, .. } => {
                 self.items.push(Item::Head { area, sides: sides.clone(), color: self.accent });
                 self.marks(sides, marks, area);
                 return;

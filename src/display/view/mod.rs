@@ -76,6 +76,8 @@ pub enum Page {
         sides: Vec<Side>,
         /// Marks of the picture's left and right edge: the patient's right comes first.
         marks: [String; 2],
+        /// Whether somebody has acknowledged the alert.
+        is_acknowledged: bool,
     },
     /// Screened, nothing outlined.
     NotFlagged,
@@ -172,7 +174,11 @@ impl View {
     pub fn is_urgent(&self) -> bool {
         let is_page = matches!(
             self.page,
-            Page::Flagged { .. } | Page::Alert | Page::Undelivered | Page::Fault | Page::Setup
+            Page::Flagged { is_acknowledged: false, .. }
+                | Page::Alert
+                | Page::Undelivered
+                | Page::Fault
+                | Page::Setup
         );
         is_page || self.notice.is_some()
     }
@@ -189,7 +195,7 @@ fn at_rest(composer: &Composer<'_>) -> View {
     let Composer { status, now_unix_ms, .. } = *composer;
     let fresh = status.last_result.as_ref().filter(|result| is_fresh(result, status, now_unix_ms));
     let is_held = status.n_deliveries_dead > 0 || !status.destinations_down.is_empty();
-    match (fresh, &status.oldest_alert) {
+    match (fresh, &status.alerts.oldest) {
         (Some(result), _) => composer.result(result),
         (None, Some(oldest)) => composer.alert(oldest),
         (None, None) if is_held => composer.undelivered(),
@@ -202,15 +208,18 @@ fn at_rest(composer: &Composer<'_>) -> View {
     }
 }
 
-/// Whether the result is still the news; one that is not flagged gives way to an alert that waits. A clock that
+/// Whether somebody has acknowledged the alert of this very result.
+fn is_acknowledged(result: &LastResult, status: &Status) -> bool {
+    status.alerts.acknowledged_result_unix_ms == Some(result.finished_unix_ms)
+}
+
+/// Whether the result is still the news; one that is not flagged, or was acknowledged, gives way to an alert that waits. A clock that
 /// was set back leaves it up: better too long than not at all.
 fn is_fresh(result: &LastResult, status: &Status, now_unix_ms: i64) -> bool {
     let shown = match result.outcome {
-        Outcome::Flagged { .. } => FLAGGED_SHOWN,
-        Outcome::NotFlagged | Outcome::NotAssessable { .. } => match status.oldest_alert {
-            Some(_) => RESULT_SHOWN_BESIDE_ALERT,
-            None => RESULT_SHOWN,
-        },
+        Outcome::Flagged { .. } if !is_acknowledged(result, status) => FLAGGED_SHOWN,
+        _ if status.alerts.oldest.is_some() => RESULT_SHOWN_BESIDE_ALERT,
+        _ => RESULT_SHOWN,
     };
     let age_ms = now_unix_ms.saturating_sub(result.finished_unix_ms);
     i128::from(age_ms) < i128::try_from(shown.as_millis()).unwrap_or(i128::MAX)

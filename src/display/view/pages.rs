@@ -1,7 +1,7 @@
 //! What each page says.
 
 use super::words::{age, gigabytes, names, outcome, side, time_left, volume, wait};
-use super::{Figure, Link, Page, Progress, Steps, View, is_fresh};
+use super::{Figure, Link, Page, Progress, Steps, View, is_acknowledged, is_fresh};
 use crate::display::strings::{Texts, fill};
 use crate::status::{
     ClockTrust, Disk, LastResult, OpenAlert, Outcome, SetupCode, Stage, Status, Thermal,
@@ -169,24 +169,28 @@ impl Composer<'_> {
         let age = self.age(result.finished_unix_ms);
         let detail = |template: &str| Some(fill(template, &[("age", &age)]));
         match &result.outcome {
-            Outcome::Flagged { sides, volume_cm3 } => View {
-                measure: Some(volume(texts, sides, *volume_cm3)),
-                detail: detail(&texts.flagged_detail),
-                key_slice: self.status.key_slice.clone(),
-                notice: self.delivery_notice(),
-                ..self.page(
-                    Page::Flagged {
-                        sides: sides.clone(),
-                        marks: [texts.mark_right.clone(), texts.mark_left.clone()],
-                    },
-                    &texts.flagged,
-                    match sides.as_slice() {
-                        [Side::Right] => &texts.flagged_right,
-                        [Side::Left] => &texts.flagged_left,
-                        _ => &texts.flagged_both,
-                    },
-                )
-            },
+            Outcome::Flagged { sides, volume_cm3 } => {
+                let is_acknowledged = is_acknowledged(result, self.status);
+                let (headline, template) = if is_acknowledged {
+                    (&texts.acknowledged, &texts.acknowledged_detail)
+                } else {
+                    (&texts.flagged, &texts.flagged_detail)
+                };
+                let lead = match sides.as_slice() {
+                    [Side::Right] => &texts.flagged_right,
+                    [Side::Left] => &texts.flagged_left,
+                    _ => &texts.flagged_both,
+                };
+                let marks = [texts.mark_right.clone(), texts.mark_left.clone()];
+                let page = Page::Flagged { sides: sides.clone(), marks, is_acknowledged };
+                View {
+                    measure: Some(volume(texts, sides, *volume_cm3)),
+                    detail: detail(template),
+                    key_slice: self.status.key_slice.clone(),
+                    notice: self.delivery_notice(),
+                    ..self.page(page, headline, lead)
+                }
+            }
             Outcome::NotFlagged => View {
                 detail: detail(&texts.not_flagged_detail),
                 notice: self.notice(),
@@ -202,8 +206,8 @@ impl Composer<'_> {
 
     pub(super) fn alert(&self, oldest: &OpenAlert) -> View {
         let texts = self.texts;
-        let n = self.status.n_alerts_open.to_string();
-        let (headline, lead) = match self.status.n_alerts_open {
+        let n = self.status.alerts.n_open.to_string();
+        let (headline, lead) = match self.status.alerts.n_open {
             0 | 1 => (texts.alert.clone(), &texts.alert_lead),
             _ => (fill(&texts.alerts, &[("n", &n)]), &texts.alerts_lead),
         };
@@ -321,14 +325,15 @@ impl Composer<'_> {
         let Outcome::Flagged { sides, .. } = &result.outcome else { return None };
         let age = self.age(result.finished_unix_ms);
         let values = [("side", side(self.texts, sides)), ("age", age.as_str())];
-        is_fresh(result, self.status, self.now_unix_ms)
-            .then(|| fill(&self.texts.notice_flagged, &values))
+        let is_news = is_fresh(result, self.status, self.now_unix_ms)
+            && !is_acknowledged(result, self.status);
+        is_news.then(|| fill(&self.texts.notice_flagged, &values))
     }
 
     fn alert_notice(&self) -> Option<String> {
-        let oldest = self.status.oldest_alert.as_ref()?;
+        let oldest = self.status.alerts.oldest.as_ref()?;
         let age = self.age(oldest.opened_unix_ms);
-        let n = self.status.n_alerts_open;
+        let n = self.status.alerts.n_open;
         Some(if n > 1 {
             fill(&self.texts.notice_alerts, &[("n", &n.to_string()), ("age", &age)])
         } else {

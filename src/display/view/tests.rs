@@ -3,7 +3,7 @@
 use super::*;
 use crate::phi::Phi;
 use crate::reason::Reason;
-use crate::status::{Disk, OpenAlert, Patients, SetupCode, Stage, Thermal};
+use crate::status::{Alerts, Disk, OpenAlert, Patients, SetupCode, Stage, Thermal};
 use crate::units::CubicCentimeters;
 
 const NOW: i64 = 1_767_225_600_000;
@@ -25,7 +25,7 @@ fn flagged() -> Outcome {
 
 fn with_alert(status: Status) -> Status {
     let oldest = OpenAlert { opened_unix_ms: NOW - 3 * MINUTE_MS, sides: vec![Side::Left] };
-    Status { n_alerts_open: 1, oldest_alert: Some(oldest), ..status }
+    Status { alerts: Alerts { n_open: 1, oldest: Some(oldest), ..Alerts::default() }, ..status }
 }
 
 #[test]
@@ -57,9 +57,32 @@ fn an_alert_stays_up_until_it_is_acknowledged() {
 }
 
 #[test]
+fn an_acknowledged_result_says_so_and_is_old_news_sooner() {
+    let acknowledged = |age_ms: i64| {
+        let alerts =
+            Alerts { acknowledged_result_unix_ms: Some(NOW - age_ms), ..Alerts::default() };
+        view(&Status { alerts, ..ready(flagged(), age_ms) })
+    };
+    let fresh = acknowledged(9 * MINUTE_MS);
+    assert_eq!((fresh.headline.as_str(), fresh.is_urgent()), ("Acknowledged", false));
+    assert_eq!(acknowledged(10 * MINUTE_MS).page, Page::Ready);
+    let earlier = Alerts { acknowledged_result_unix_ms: Some(NOW - 1), ..Alerts::default() };
+    let next = view(&Status { alerts: earlier.clone(), ..ready(flagged(), 0) });
+    assert_eq!(next.headline, "Flagged", "another's acknowledgement");
+    let waiting = with_alert(ready(flagged(), MINUTE_MS));
+    let alerts =
+        Alerts { acknowledged_result_unix_ms: Some(NOW - MINUTE_MS), ..waiting.alerts.clone() };
+    assert_eq!(view(&Status { alerts, ..waiting }).page, Page::Alert, "another waits");
+    let activity = Activity::Receiving { n_instances: 3 };
+    let alerts = Alerts { acknowledged_result_unix_ms: Some(NOW), ..Alerts::default() };
+    assert_eq!(view(&Status { activity, alerts, ..ready(flagged(), 0) }).notice, None);
+}
+
+#[test]
 fn several_alerts_are_counted_from_the_oldest() {
     let status = with_alert(ready(flagged(), DAY_MS));
-    let view = view(&Status { n_alerts_open: 3, ..status });
+    let alerts = Alerts { n_open: 3, ..status.alerts.clone() };
+    let view = view(&Status { alerts, ..status });
     assert_eq!(view.headline, "3 alerts open");
     assert_eq!(view.measure.as_deref(), Some("Waiting for 3\u{a0}min"));
 }
