@@ -383,6 +383,14 @@ pub const PICTURE_WIDTH_MIN: u32 = 320;
 pub const PICTURE_HEIGHT_MIN: u32 = 240;
 /// Largest picture side: bounds the memory of drawing, sub-samples included, to 200 MB.
 pub const PICTURE_SIDE_MAX: u32 = 2048;
+
+/// Whether a picture of so many pixels can be drawn and read, upright or not.
+#[must_use]
+pub fn is_picture(width: u32, height: u32) -> bool {
+    let (short, long) = (width.min(height), width.max(height));
+    short >= PICTURE_HEIGHT_MIN && (PICTURE_WIDTH_MIN..=PICTURE_SIDE_MAX).contains(&long)
+}
+
 /// Side of the picture of a mass that is kept in memory: as large as the largest panel shows it.
 pub const KEY_SLICE_PX: u32 = 240;
 

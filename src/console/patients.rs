@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::db::history::SeriesHistory;
 use crate::dicom::attributes::PatientStudy;
+use crate::dicom::for_people;
 use crate::limits::PATIENTS_REMEMBERED_MAX;
 use crate::phi::Phi;
 
@@ -23,34 +24,13 @@ pub(super) struct Patient {
 impl Patient {
     fn new(study: PatientStudy) -> Self {
         Self {
-            name: Phi::new(readable_name(study.patient_name.expose())),
+            name: Phi::new(for_people::name(study.patient_name.expose())),
             id: study.patient_id,
-            birth_date: Phi::new(readable_date(study.birth_date.expose())),
+            birth_date: Phi::new(for_people::date(study.birth_date.expose())),
             sex: study.sex,
             accession_number: study.accession_number,
-            study_date: Phi::new(readable_date(study.study_date.expose())),
+            study_date: Phi::new(for_people::date(study.study_date.expose())),
         }
-    }
-}
-
-/// `DOE^JANE^^DR=..` as `DOE, JANE` (PS3.5 section 6.2.1: family and given name of the first group that has any).
-fn readable_name(name: &str) -> String {
-    let group = name.split('=').find(|it| !it.trim_matches(['^', ' ']).is_empty()).unwrap_or("");
-    let mut parts = group.split('^').map(str::trim);
-    let family = parts.next().unwrap_or_default();
-    let given: Vec<_> = parts.take(2).filter(|it| !it.is_empty()).collect();
-    match (family.is_empty(), given.is_empty()) {
-        (_, true) => family.to_owned(),
-        (true, false) => given.join(" "),
-        (false, false) => format!("{family}, {}", given.join(" ")),
-    }
-}
-
-/// `20260131` as `2026-01-31`; anything else as it is.
-fn readable_date(date: &str) -> String {
-    match (date.get(..4), date.get(4..6), date.get(6..8)) {
-        (Some(year), Some(month), Some(day)) if date.len() == 8 => format!("{year}-{month}-{day}"),
-        _ => date.to_owned(),
     }
 }
 
@@ -84,24 +64,5 @@ impl Patients {
         }
         known.insert(path.to_owned(), Arc::clone(&patient));
         patient
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_dates_are_written_for_people() {
-        let check = |name, readable| assert_eq!(readable_name(name), readable);
-        check("DOE^JANE^^DR", "DOE, JANE");
-        check("DOE", "DOE");
-        check("^JANE MARY", "JANE MARY");
-        check("=山田^太郎", "山田, 太郎");
-        check("Yamada^Tarou=山田^太郎", "Yamada, Tarou");
-        check("", "");
-        assert_eq!(readable_date("20260131"), "2026-01-31");
-        assert_eq!(readable_date("2026"), "2026");
-        assert_eq!(readable_date(""), "");
     }
 }

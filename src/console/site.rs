@@ -1,10 +1,9 @@
 //! The appliance itself, as pages and the API ask for it: outbox, worklist, disk, models, settings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use nix::sys::statvfs::statvfs;
 use tokio::task::spawn_blocking;
 
 use super::Console;
@@ -17,6 +16,7 @@ use crate::db::deliveries::DeliveryId;
 use crate::db::{orders, outbox, stock};
 use crate::delivery::routing::Rules;
 use crate::screening::report::Models;
+use crate::system::surroundings::disk_bytes;
 
 /// What does not change while the program runs.
 #[derive(Debug)]
@@ -85,18 +85,9 @@ impl Console {
     pub(super) async fn storage(&self) -> Result<StorageView, Problem> {
         let stock = self.db.call(stock::read()).await?;
         let data_dir = self.site.data_dir.clone();
-        let disk = spawn_blocking(move || disk(&data_dir)).await;
+        let disk = spawn_blocking(move || disk_bytes(&data_dir)).await;
         let disk = disk.map_err(|error| Problem::Broken(error.to_string()))?;
         let (free, total) = disk.map_err(|error| Problem::Unreadable(error.to_string()))?;
         Ok(StorageView::new(&stock, free, total))
     }
-}
-
-/// Bytes of the disk that we may still fill, and of all of it.
-fn disk(path: &Path) -> Result<(u64, u64), nix::Error> {
-    let disk = statvfs(path)?;
-    let block = disk.fragment_size();
-    #[allow(clippy::useless_conversion, reason = "block counts are 32 bits wide on some machines")]
-    let bytes = |blocks: u64| blocks.saturating_mul(block.into());
-    Ok((bytes(disk.blocks_available()), bytes(disk.blocks())))
 }

@@ -156,7 +156,7 @@ pub fn retry(id: DeliveryId, by: String, now_unix_ms: i64) -> Operation<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::deliveries::{Attempted, Next, next, record_attempt};
+    use crate::db::deliveries::{Attempted, Next, destinations_refusing, next, record_attempt};
     use crate::db::instances::tests::instance;
     use crate::db::open::in_memory;
     use crate::db::results::tests::{at, report, to_ward};
@@ -186,6 +186,8 @@ mod tests {
         assert!(run(Attempted::Refused { error: "404".into(), at_unix_ms: 20 }));
         let counts = || destinations().run(&connection).unwrap().remove(0);
         assert_eq!((counts().n_dead, counts().n_waiting), (1, 0));
+        let refusing = || destinations_refusing().run(&connection).unwrap();
+        assert_eq!(refusing(), ["ward"]);
         assert_eq!(
             list(Some("dead")).run(&connection).unwrap()[0].last_error.as_deref(),
             Some("404")
@@ -193,6 +195,7 @@ mod tests {
         assert!(retry(30));
         assert!(is_due(30));
         assert_eq!((counts().n_dead, counts().n_failing), (0, 1));
+        assert!(refusing().is_empty());
         assert!(run(Attempted::Sent { receipt: "ok".into(), at_unix_ms: 40 }));
         assert!(!retry(50));
         let events = audit::since(0).run(&connection).unwrap();

@@ -14,6 +14,7 @@ pub mod derived_object;
 pub mod dimse;
 mod encapsulated;
 pub mod encapsulated_pdf;
+pub mod for_people;
 pub mod header;
 mod listener;
 pub mod mpps;

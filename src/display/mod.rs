@@ -33,7 +33,7 @@ use crate::display::canvas::Canvas;
 use crate::display::layout::Scene;
 use crate::display::theme::Palette;
 use crate::display::view::View;
-use crate::limits::{PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN};
+use crate::limits::is_picture;
 
 /// The sizes every view is designed and tested for.
 pub const SIZES: [Size; 8] = [
@@ -62,6 +62,5 @@ pub fn render(view: &View, size: Size, palette: &'static Palette) -> Canvas {
 /// Whether pictures of a size can be drawn and read.
 #[must_use]
 pub fn is_drawable(size: Size) -> bool {
-    let (short, long) = (size.width.min(size.height), size.width.max(size.height));
-    short >= PICTURE_HEIGHT_MIN && (PICTURE_WIDTH_MIN..=PICTURE_SIDE_MAX).contains(&long)
+    is_picture(size.width, size.height)
 }

@@ -51,6 +51,25 @@ fn a_reopened_series_waits_for_its_quiet_time() {
     assert_eq!(assembler.take_stable(start + QUIET).len(), 1);
 }
 
+#[test]
+fn what_is_expected_is_known_when_every_open_series_says() {
+    let mut assembler = SeriesAssembler::new(WAITS);
+    assert_eq!(assembler.n_expected(), None);
+    let counted = |series, n| {
+        let hints = SeriesHints { n_series_related: n, ..SeriesHints::default() };
+        Arrival { hints, ..arrival(series, 1) }
+    };
+    assembler.arrive(counted(1, Some(30)), Duration::ZERO);
+    assert_eq!(assembler.n_expected(), Some(30));
+    assembler.arrive(counted(2, None), Duration::ZERO);
+    assert_eq!(assembler.n_expected(), None, "one series does not say");
+    assembler.arrive(
+        Arrival { sop_instance: "1.2.2".parse().unwrap(), ..counted(2, Some(12)) },
+        Duration::ZERO,
+    );
+    assert_eq!(assembler.n_expected(), Some(42));
+}
+
 const N: u32 = 10;
 
 /// Slice `instance` of a series that is even.

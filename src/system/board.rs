@@ -11,10 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::wiring::{self, ButtonLine, Output, States};
 use crate::error::{Dispose, Disposition};
-use crate::limits::{
-    BOARD_FACT_BYTES_MAX, PICTURE_HEIGHT_MIN, PICTURE_SIDE_MAX, PICTURE_WIDTH_MIN,
-    THERMAL_ZONES_MAX,
-};
+use crate::limits::{BOARD_FACT_BYTES_MAX, PICTURE_WIDTH_MIN, THERMAL_ZONES_MAX, is_picture};
 
 /// The board files of this release. The last is the board of last resort.
 const BUILT_IN: [&str; 5] = [
@@ -209,12 +206,15 @@ impl Board {
         let board: Self = toml::from_str(text)
             .map_err(|source| BoardError::Parse { path: path.to_owned(), source })?;
         let BoardDisplay { width, height, .. } = board.display;
-        let sizes = (PICTURE_WIDTH_MIN..=PICTURE_SIDE_MAX, PICTURE_HEIGHT_MIN..=PICTURE_SIDE_MAX);
-        board.check(
-            width.is_none_or(|width| sizes.0.contains(&width))
-                && height.is_none_or(|height| sizes.1.contains(&height)),
-            "the display is too small or too large",
-        )?;
+        let is_drawable = match (width, height) {
+            (Some(width), Some(height)) => is_picture(width, height),
+            // With a side that suits it.
+            (Some(side), None) | (None, Some(side)) => {
+                is_picture(side, side.max(PICTURE_WIDTH_MIN))
+            }
+            (None, None) => true,
+        };
+        board.check(is_drawable, "the display is too small or too large")?;
         board.check(board.cores != Some(0), "it has no cores")?;
         board.check(board.memory_mb != Some(0), "it has no memory")?;
         let zones = &board.thermal_zones;

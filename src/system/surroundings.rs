@@ -42,9 +42,20 @@ pub fn look(
 /// # Errors
 /// When there is no such folder.
 pub fn disk(folder: &Path) -> io::Result<Disk> {
-    let disk = statvfs(folder)?;
-    let free_bytes = disk.blocks_available() * disk.fragment_size();
+    let (free_bytes, _) = disk_bytes(folder)?;
     Ok(Disk { free_bytes, is_low: free_bytes < DISK_FREE_BYTES_LOW })
+}
+
+/// Bytes of the disk where a folder is: those that we may still fill, and all.
+///
+/// # Errors
+/// When there is no such folder.
+pub fn disk_bytes(folder: &Path) -> io::Result<(u64, u64)> {
+    let disk = statvfs(folder)?;
+    let block = disk.fragment_size();
+    #[allow(clippy::useless_conversion, reason = "block counts are 32 bits wide on some machines")]
+    let bytes = |blocks: u64| blocks.saturating_mul(block.into());
+    Ok((bytes(disk.blocks_available()), bytes(disk.blocks())))
 }
 
 /// Whether a time can be believed. Only systemd's time service leaves a sign where a service without rights over the clock

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, PreEscaped, html};
-use pulldown_cmark::{Event, Options, Parser, html::push_html};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html::push_html};
 
 use super::layout::{Section, page};
 use super::parts::time;
@@ -130,12 +130,15 @@ fn policy(policy: &AlertPolicy) -> Markup {
     }
 }
 
-/// Markdown as HTML, without any HTML of its own.
+/// Markdown as HTML, without any HTML of its own. Links and pictures, which lead to files that are not in the program, are
+/// their words alone.
 fn markdown(text: &str) -> String {
     let options = Options::ENABLE_TABLES;
-    let events = Parser::new_ext(text, options).map(|event| match event {
-        Event::Html(it) | Event::InlineHtml(it) => Event::Text(it),
-        other => other,
+    let events = Parser::new_ext(text, options).filter_map(|event| match event {
+        Event::Html(it) | Event::InlineHtml(it) => Some(Event::Text(it)),
+        Event::Start(Tag::Link { .. } | Tag::Image { .. })
+        | Event::End(TagEnd::Link | TagEnd::Image) => None,
+        other => Some(other),
     });
     let mut out = String::new();
     push_html(&mut out, events);
@@ -173,6 +176,8 @@ mod tests {
         let out = markdown("# Card\n\n<script>x</script>\n\n|a|b|\n|-|-|\n|1|2|\n");
         assert!(out.contains("<h2>Card</h2>") && out.contains("<table>"), "{out}");
         assert!(!out.contains("<script>"), "{out}");
+        let out = markdown("![seen *here*](../a.png), [more](b.md)");
+        assert_eq!(out, "<p>seen <em>here</em>, more</p>\n");
     }
 
     #[test]

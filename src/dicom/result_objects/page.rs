@@ -14,6 +14,7 @@ use krilla::text::{Font, TextDirection};
 use super::ScreenedSeries;
 use crate::dicom::ct_series_writer::WriteError;
 use crate::dicom::derived_object::DerivedFrom;
+use crate::dicom::for_people;
 use crate::display::canvas::Canvas;
 use crate::screening::report::{CandidateReport, GlandReport, NOT_FOR_DIAGNOSTIC_USE};
 use crate::screening::{Decision, ScreeningReport};
@@ -160,19 +161,24 @@ impl<'a> Sheet<'a> {
         self.y = 58.0;
         self.write(MARGIN, 15.0, true, "Parotid screening of a CT series");
         let (date, _) = from.content_date_time();
-        self.write(PAGE.0 - MARGIN - 110.0, BODY, false, &format!("Study {}", spaced(date)));
+        self.write(
+            PAGE.0 - MARGIN - 110.0,
+            BODY,
+            false,
+            &format!("Study {}", for_people::date(date)),
+        );
         self.y += 24.0;
     }
 
     fn patient(&mut self, from: &DerivedFrom) {
         let about = &from.patient_study;
         for (name, value) in [
-            ("Patient", person(about.patient_name.expose())),
+            ("Patient", for_people::name(about.patient_name.expose())),
             ("Patient ID", about.patient_id.expose().clone()),
-            ("Born", spaced(about.birth_date.expose())),
+            ("Born", for_people::date(about.birth_date.expose())),
             ("Sex", about.sex.expose().clone()),
             ("Accession number", about.accession_number.expose().clone()),
-            ("Referring physician", person(about.referring_physician.expose())),
+            ("Referring physician", for_people::name(about.referring_physician.expose())),
         ] {
             if !value.is_empty() {
                 self.pair(name, &value);
@@ -315,23 +321,6 @@ fn gland_answer(gland: &GlandReport) -> String {
     }
 }
 
-/// The first group of a person's name (PS3.5 6.2.1.1) as people write it: family, given.
-fn person(name: &str) -> String {
-    let group = name.split('=').find(|group| !group.is_empty()).unwrap_or_default();
-    let mut parts = group.split('^').map(str::trim).filter(|part| !part.is_empty());
-    let family = parts.next().unwrap_or_default().to_owned();
-    let rest: Vec<&str> = parts.collect();
-    if rest.is_empty() { family } else { format!("{family}, {}", rest.join(" ")) }
-}
-
-/// `YYYYMMDD` as `YYYY-MM-DD`; anything else as it is.
-fn spaced(date: &str) -> String {
-    match (date.get(..4), date.get(4..6), date.get(6..8)) {
-        (Some(year), Some(month), Some(day)) if date.len() == 8 => format!("{year}-{month}-{day}"),
-        _ => date.to_owned(),
-    }
-}
-
 fn wrap(text: &str, letters: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -349,17 +338,6 @@ fn wrap(text: &str, letters: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_and_dates_are_written_as_people_do() {
-        let check = |name: &str, expected: &str| assert_eq!(person(name), expected);
-        check("Smith^Jane^^Dr", "Smith, Jane Dr");
-        check("Yamada^Tarou=\u{5c71}\u{7530}^\u{592a}\u{90ce}", "Yamada, Tarou");
-        check("=\u{5c71}\u{7530}^\u{592a}\u{90ce}", "\u{5c71}\u{7530}, \u{592a}\u{90ce}");
-        check("", "");
-        assert_eq!(spaced("20260102"), "2026-01-02");
-        assert_eq!(spaced("2026"), "2026");
-    }
 
     #[test]
     fn sentences_are_cut_between_words() {
