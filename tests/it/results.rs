@@ -20,7 +20,8 @@ use parotidd::screening::report::{
     CandidateReport, DecisionIdentity, GlandReport, GlandState, ModelIdentity, Models,
     NOT_FOR_DIAGNOSTIC_USE, SCHEMA, Timing,
 };
-use parotidd::screening::{Decision, Outline, ScreeningReport};
+use parotidd::screening::{Decision, DecisionPolicy, Outline, Screener, ScreeningReport};
+use parotidd::system::threads;
 use parotidd::units::{Hounsfield, Millimeters, Probability, Side, VoxelCount};
 
 /// A phantom on disk with a mass on its left, and the answer that perfect networks would give.
@@ -161,4 +162,16 @@ fn nothing_is_drawn_where_nothing_was_found() {
     assert_eq!(yellow(&canvas, 0, 0, 961), []);
     report.glands[1].center_mm = None;
     assert!(picture(&report, &[], Side::Left).is_none());
+}
+
+/// A machine that is too hot computes on half of its cores: the answer must not depend on that.
+#[test]
+fn a_slowed_down_machine_gives_the_same_answer() {
+    let screener =
+        Screener::new(parotidd::inference::Models::embedded().unwrap(), DecisionPolicy::embedded());
+    let screen = || screener.screen(&SCREENED.volume, &|_| {}).unwrap();
+    let usual = screen();
+    let slow = threads::half().unwrap().install(screen);
+    assert_eq!(usual.glands.len(), 2, "it was assessed");
+    assert!(slow == usual);
 }

@@ -99,7 +99,7 @@ fn deliveries_table(console: &Console, user: &CurrentUser, deliveries: &[Deliver
                 td { @if it.can_be_retried() {
                     form method="post" action={ "/outbox/" (it.id) "/retry" } {
                         (csrf(user))
-                        button type="submit" aria-label={ "Try delivery " (it.id) " to " (it.destination) " again" } { "Try again" }
+                        button type="submit" aria-label={ "Try again: delivery " (it.id) " to " (it.destination) } { "Try again" }
                     }
                 } }
             } } }
