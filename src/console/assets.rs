@@ -32,8 +32,8 @@ pub(super) static STYLE: Asset = asset!("console.css", "text/css; charset=utf-8"
 pub(super) static LIVE: Asset = asset!("live.js", "text/javascript; charset=utf-8");
 pub(super) static VIEWER: Asset = asset!("viewer.js", "text/javascript; charset=utf-8");
 static SLICES: Asset = asset!("slices.js", "text/javascript; charset=utf-8");
-pub(super) static ICON: Asset = asset!("icon.svg", "image/svg+xml");
 static PANE: Asset = asset!("pane.js", "text/javascript; charset=utf-8");
+pub(super) static ICON: Asset = asset!("icon.svg", "image/svg+xml");
 
 fn all() -> [&'static Asset; 6] {
     [&STYLE, &LIVE, &VIEWER, &SLICES, &PANE, &ICON]

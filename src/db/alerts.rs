@@ -300,16 +300,18 @@ pub fn now() -> Operation<Alerts> {
             })
             .optional()?;
         // A series that was sent again has a newer answer and the alert that it had.
-        let acknowledged_result_unix_ms = connection
+        let newest_result: Option<(String, i64)> = connection
             .prepare_cached(
-                "SELECT r.created_unix_ms FROM results AS r
-                 JOIN alerts AS a ON a.series_instance_uid = r.series_instance_uid
-                 WHERE r.id = (SELECT max(id) FROM results) AND a.state = 'acknowledged'
-                     AND a.id = (SELECT max(b.id) FROM alerts AS b
-                         WHERE b.series_instance_uid = r.series_instance_uid)",
+                "SELECT series_instance_uid, created_unix_ms FROM results ORDER BY id DESC LIMIT 1",
             )?
-            .query_row([], |row| row.get(0))
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
+        let mut acknowledged_result_unix_ms = None;
+        if let Some((series, created_unix_ms)) = newest_result {
+            let alert = newest_of(connection, &series)?;
+            acknowledged_result_unix_ms =
+                alert.filter(|it| !it.is_open && !it.is_withdrawn).map(|_| created_unix_ms);
+        }
         Ok(Alerts { n_open, oldest, newest, acknowledged_result_unix_ms })
     })
 }

@@ -360,6 +360,15 @@ mod tests {
     }
 
     #[test]
+    fn a_panel_may_stand_upright() {
+        let good = BUILT_IN[3];
+        let upright = good.replace("width = 800", "width = 240");
+        let upright = upright.replace("height = 480", "height = 320");
+        let display = Board::parse(&upright, Path::new("x")).unwrap().display;
+        assert_eq!((display.width, display.height), (Some(240), Some(320)));
+    }
+
+    #[test]
     fn bad_files_are_refused() {
         let good = BUILT_IN[3];
         let check = |from: &str, to: &str| {

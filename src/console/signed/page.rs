@@ -37,7 +37,8 @@ pub(super) fn page(status: StatusCode, title: &str, body: &Markup) -> Response {
             }
         }
     };
-    const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+        form-action 'self'; frame-ancestors 'none'";
     let headers: [(HeaderName, &str); 5] = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),

@@ -213,8 +213,8 @@ fn is_acknowledged(result: &LastResult, status: &Status) -> bool {
     status.alerts.acknowledged_result_unix_ms == Some(result.finished_unix_ms)
 }
 
-/// Whether the result is still the news; one that is not flagged, or was acknowledged, gives way to an alert that waits. A clock that
-/// was set back leaves it up: better too long than not at all.
+/// Whether the result is still the news; one that is not flagged, or was acknowledged, gives way to an alert that
+/// waits. A clock that was set back leaves it up: better too long than not at all.
 fn is_fresh(result: &LastResult, status: &Status, now_unix_ms: i64) -> bool {
     let shown = match result.outcome {
         Outcome::Flagged { .. } if !is_acknowledged(result, status) => FLAGGED_SHOWN,

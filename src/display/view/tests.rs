@@ -67,7 +67,7 @@ fn an_acknowledged_result_says_so_and_is_old_news_sooner() {
     assert_eq!((fresh.headline.as_str(), fresh.is_urgent()), ("Acknowledged", false));
     assert_eq!(acknowledged(10 * MINUTE_MS).page, Page::Ready);
     let earlier = Alerts { acknowledged_result_unix_ms: Some(NOW - 1), ..Alerts::default() };
-    let next = view(&Status { alerts: earlier.clone(), ..ready(flagged(), 0) });
+    let next = view(&Status { alerts: earlier, ..ready(flagged(), 0) });
     assert_eq!(next.headline, "Flagged", "another's acknowledgement");
     let waiting = with_alert(ready(flagged(), MINUTE_MS));
     let alerts =
