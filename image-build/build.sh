@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Makes the appliance's image for a board, and the folder that updates it.
+#
+#   build.sh BOARD [PROGRAM]      qemu-aarch64, rpi-cm4, jetson-orin-nano or generic-x86_64; as root
+#
+# PROGRAM is parotidd for the board's processor; it is compiled where none is given. VERSION, KEYS (see keys.sh) and
+# SOURCE_DATE_EPOCH are taken from the environment: the program's version, keys for trying, and the last commit's date
+# unless said otherwise. All ends in target/image/BOARD:
+#   parotidd_VERSION_BOARD.raw.zst    the disk, for the first installation
+#   update/                           signed: SHA256SUMS, its signature, root, hashes of the root, kernel
+#   *.cdx.json, *.packages            bill of materials (CycloneDX), list of packages
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source image-build/tools.sh
+
+board=${1:?name a board: $(cd image-build/mkosi.profiles && echo *)}
+[ -d "image-build/mkosi.profiles/$board" ] || fail "no board $board: $(cd image-build/mkosi.profiles && echo *)"
+case $board in *x86_64) debian_arch=amd64 rust_target=x86_64-unknown-linux-gnu ;; *) debian_arch=arm64 rust_target=aarch64-unknown-linux-gnu ;; esac
+version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)}
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+
+compile() {
+  if [ $debian_arch = arm64 ]; then
+    tests/cross/toolchain.sh >&2
+    set -a
+    # shellcheck disable=SC1091 # made above
+    source target/cross/environment
+    set +a
+  fi
+  cargo build --locked --release --target $rust_target >&2
+  echo "target/$rust_target/release/parotidd"
+}
+
+# What of this repository goes into the root.
+stage() {
+  local root=$work/stage/$board/files unit
+  rm -rf "$root"
+  install -D -m 755 "$program" "$root/usr/bin/parotidd"
+  strip_foreign "$root/usr/bin/parotidd"
+  for unit in systemd/*.service systemd/*.socket systemd/*.timer systemd/*.path systemd/*.target; do
+    [ -e "$unit" ] && install -D -m 644 "$unit" "$root/usr/lib/systemd/system/$(basename "$unit")"
+  done
+  install -D -m 644 systemd/parotidd.sysusers "$root/usr/lib/sysusers.d/parotidd.conf"
+  install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
+  install -D -m 644 systemd/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
+  for unit in systemd/*.rules systemd/parotidd.udev; do
+    [ -e "$unit" ] && install -D -m 644 "$unit" "$root/usr/lib/udev/rules.d/90-$(basename "${unit%.*}").rules"
+  done
+  install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.pgp"
+  cp -a "image-build/boards/$board/." "$root/" 2>/dev/null || true
+}
+
+strip_foreign() {
+  tools objcopy_for_$debian_arch true 2>/dev/null || true
+  case $debian_arch in arm64) aarch64-linux-gnu-strip "$1" ;; *) strip "$1" ;; esac
+}
+
+kernel() {
+  local folder=$work/kernel/$debian_arch
+  [ -e "$work/stage/$board/modules.cpio.zst" ] && [ -z "${NEW_KERNEL:-}" ] && return
+  mkdir -p "$folder" "$work/stage/$board"
+  tools bash -euc '
+    cd "/work/kernel/$1"
+    apt-get update -qq
+    package=$(apt-cache depends "linux-image-$1:$1" | sed -n "s/.*Depends: \(linux-image[^:]*\).*/\1/p" | head -1)
+    ls "$package"_*.deb 2>/dev/null || apt-get download -qq "$package:$1"
+    python3 /src/image-build/kernel.py "$package"_*.deb --root "/work/stage/$2/kernel" --initrd "/work/stage/$2/modules.cpio.zst"' \
+    kernel $debian_arch "$board"
+}
+
+make_image() {
+  mkdir -p "$work"/{out,cache,packages,workspace}
+  rm -rf "$work/out/$board"
+  tools bash -euc '
+    cd /src/image-build
+    mkdir -p "/work/out/$1"
+    exec mkosi --force --profile "$1" --image-version "$2" --source-date-epoch "$3" --seed "$4" \
+      --output-directory "/work/out/$1" --cache-directory /work/cache --package-cache-dir /work/packages \
+      --workspace-directory /work/workspace --extra-tree "/work/stage/$1/kernel" --extra-tree "/work/stage/$1/files" \
+      --initrd "/work/stage/$1/modules.cpio.zst" \
+      --secure-boot-key /work/keys/secure-boot.key --secure-boot-certificate /work/keys/secure-boot.crt build' \
+    mkosi "$board" "$version" "$SOURCE_DATE_EPOCH" "$(seed)"
+}
+
+# The partitions' UUIDs: the same for the same board and version.
+seed() {
+  sha256sum <<<"$board $version" | sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/\1-\2-4\3-8\4-\5/'
+}
+
+# What systemd-sysupdate fetches: names say version and partition UUID, one signature covers all.
+make_update() {
+  local from=$work/out/$board to=$work/$board/update file
+  rm -rf "$to"
+  mkdir -p "$to"
+  for file in "$from"/*.root-*.raw; do
+    case $file in
+      *-verity.*) zstd -q -19 -T0 "$file" -o "$to/parotidd_${version}_$(partition_uuid "$file").verity.raw.zst" ;;
+      *) zstd -q -19 -T0 "$file" -o "$to/parotidd_${version}_$(partition_uuid "$file").root.raw.zst" ;;
+    esac
+  done
+  cp "$from/parotidd_$version.efi" "$to/"
+  (cd "$to" && sha256sum -- * >SHA256SUMS)
+  image-build/keys.sh sign "$keys_folder" "$to/SHA256SUMS"
+}
+
+partition_uuid() {
+  basename "$1" .raw | sed 's/.*\.//'
+}
+
+make_tools
+register_emulator
+keys_folder=${KEYS:-$work/keys}
+image-build/keys.sh make "$keys_folder"
+program=${2:-$(compile)}
+kernel
+stage
+make_image
+make_update
+zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$work/$board/parotidd_${version}_$board.raw.zst"
+cp "$work/out/$board/parotidd_$version.manifest" "$work/$board/parotidd_${version}_$board.packages"
+python3 image-build/sbom.py "$work/$board/parotidd_${version}_$board.packages" >"$work/$board/parotidd_${version}_$board.cdx.json"
+(cd "$work/$board" && sha256sum -- *.zst *.cdx.json *.packages >SHA256SUMS)
+ls -la "$work/$board" "$work/$board/update" >&2
