@@ -121,7 +121,7 @@ async fn go_round(
     let (address, mut alerts) = receive_alerts().await?;
     let config = config(out.join("var"), address)?;
     let called = config.dicom.ae_title.clone();
-    let daemon = Daemon::start(config, screener(None, None)?, clock).await?;
+    let daemon = Daemon::start(config, screener(None, None)?, clock, Vec::new()).await?;
     let [(_, at), ..] = daemon.listening() else { bail!("the daemon listens nowhere") };
     let at = *at;
     let mut status = daemon.status();

@@ -12,7 +12,7 @@ use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::daemon::Daemon;
 use crate::limits::RUNTIME_THREADS;
-use crate::system::threads;
+use crate::system::{passed_sockets, threads};
 
 /// Run the daemon: receive CT over DICOM, screen it, show the state, forward alerts
 ///
@@ -32,6 +32,8 @@ pub struct RunArgs {
 /// # Errors
 /// When the settings are bad, or the daemon cannot start or go on.
 pub fn run(args: &RunArgs) -> Result<()> {
+    // Before any thread or file of ours.
+    let passed = passed_sockets::take();
     let config = Config::load(args.config.as_deref())?;
     let board = config.board()?;
     tracing::info!(board = board.name, title = board.title, verified = ?board.verified, "board");
@@ -49,7 +51,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
         .build()
         .context("could not start the runtime")?;
     runtime.block_on(async {
-        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new())).await?;
+        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new()), passed).await?;
         for (service, address) in daemon.listening() {
             tracing::info!(%address, "{}", service.words());
         }

@@ -48,6 +48,7 @@ use crate::screening::Screener;
 use crate::status::Status;
 use crate::status_writer::StatusWriter;
 use crate::system::notify;
+use crate::system::passed_sockets::PassedSocket;
 
 /// A running appliance.
 #[derive(Debug)]
@@ -68,7 +69,8 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens everything, goes on with what the last run left, and listens.
+    /// Opens everything, goes on with what the last run left, and listens; on `passed` sockets where they are the
+    /// settings'.
     ///
     /// # Errors
     /// When something that it cannot do without is missing; each error says what to do.
@@ -76,13 +78,14 @@ impl Daemon {
         config: Config,
         screener: Screener,
         clock: Arc<dyn Clock>,
+        passed: Vec<PassedSocket>,
     ) -> Result<Self, DaemonError> {
         let tls = config.dicom.load_tls(clock.unix_ms())?;
         let token = config.stow.load_token()?;
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
-        let bound = bind(&parts.config).await?;
+        let bound = bind(&parts.config, passed).await?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();

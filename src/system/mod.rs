@@ -4,6 +4,7 @@ pub mod board;
 pub mod heartbeat;
 pub mod inspection;
 pub mod notify;
+pub mod passed_sockets;
 pub mod surroundings;
 pub mod thermal;
 pub mod threads;

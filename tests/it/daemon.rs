@@ -14,6 +14,7 @@ mod kill;
 mod orders;
 mod orthanc;
 mod pacs;
+mod passed;
 mod receipts;
 mod reports;
 mod screen;
@@ -152,7 +153,7 @@ fn a_stop_finishes_the_analysis_and_a_restart_remembers() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let clock = Arc::new(SystemClock::new());
-        let daemon = Daemon::start(config, screener, clock).await.unwrap();
+        let daemon = Daemon::start(config, screener, clock, Vec::new()).await.unwrap();
         let shown = daemon.status().borrow().last_result.clone().expect("it is in the database");
         let received = spawn_blocking({
             let (ward, series) = (ward.clone(), series.uid.clone());

@@ -16,7 +16,7 @@ use parotidd::system::notify;
 use tokio::time::sleep;
 
 /// Highest exposure that is allowed, in tenths: `systemd-analyze security` counts from 0.0 to 10.0.
-const EXPOSURE_MAX: &str = "20";
+const EXPOSURE_MAX: &str = "15";
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd").join(name)
@@ -37,22 +37,32 @@ fn text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
 }
 
-/// The unit as installed, but with the program that was just built: `verify` wants to see it.
-fn unit_of_this_build(folder: &Path) -> PathBuf {
-    let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
-    assert!(unit.contains("/usr/bin/parotidd "));
-    let path = folder.join("parotidd.service");
-    let program = format!("{} ", env!("CARGO_BIN_EXE_parotidd"));
-    std::fs::write(&path, unit.replace("/usr/bin/parotidd ", &program)).unwrap();
-    path
+/// The units, by what their names end in.
+fn units(endings: &[&str]) -> Vec<String> {
+    let entries = std::fs::read_dir(file("")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut units: Vec<_> =
+        names.filter(|name| endings.iter().any(|ending| name.ends_with(ending))).collect();
+    units.sort();
+    assert!(!units.is_empty(), "{endings:?}");
+    units
 }
 
 #[test]
-fn the_unit_is_clean() {
+fn the_units_are_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = unit_of_this_build(folder.path());
-    let arguments = ["verify", "--man=no", unit.to_str().unwrap()];
-    let Some(output) = run("systemd-analyze", &arguments) else { return };
+    let paths = units(&[".service", ".socket"]).into_iter().map(|name| {
+        let unit = std::fs::read_to_string(file(&name)).unwrap();
+        assert!(name.ends_with(".socket") || unit.contains("=/usr/bin/parotidd "), "{name}");
+        // As installed, but with the program that was just built: `verify` wants to see it.
+        let program = format!("={} ", env!("CARGO_BIN_EXE_parotidd"));
+        let path = folder.path().join(name);
+        std::fs::write(&path, unit.replace("=/usr/bin/parotidd ", &program)).unwrap();
+        path.display().to_string()
+    });
+    let paths: Vec<_> = paths.collect();
+    let arguments = ["verify", "--man=no"].into_iter().chain(paths.iter().map(String::as_str));
+    let Some(output) = run("systemd-analyze", &arguments.collect::<Vec<_>>()) else { return };
     assert!(output.status.success(), "{}", text(&output));
     // Other units of the machine are not ours to judge.
     let ours: Vec<_> = text(&output).lines().map(str::to_owned).collect();
@@ -60,13 +70,34 @@ fn the_unit_is_clean() {
 }
 
 #[test]
-fn the_unit_is_sandboxed() {
-    let unit = file("parotidd.service");
-    let threshold = format!("--threshold={EXPOSURE_MAX}");
-    let arguments =
-        ["security", "--offline=true", "--no-pager", &threshold, unit.to_str().unwrap()];
-    let Some(output) = run("systemd-analyze", &arguments) else { return };
-    assert!(output.status.success(), "{}", text(&output));
+fn the_services_are_sandboxed() {
+    for unit in units(&[".service"]) {
+        let unit = file(&unit);
+        let threshold = format!("--threshold={EXPOSURE_MAX}");
+        let arguments =
+            ["security", "--offline=true", "--no-pager", &threshold, unit.to_str().unwrap()];
+        let Some(output) = run("systemd-analyze", &arguments) else { return };
+        assert!(output.status.success(), "{}", text(&output));
+    }
+}
+
+/// The values of a key, in any section of a unit.
+fn values(unit: &str, key: &str) -> Vec<String> {
+    let unit = std::fs::read_to_string(file(unit)).unwrap();
+    let values = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    values.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_socket_is_that_of_the_settings_as_shipped() {
+    let settings = std::fs::read_to_string(file("parotidd.toml")).unwrap();
+    let settings: Config = toml::from_str(&settings).unwrap();
+    let wanted: Vec<_> = settings.dicom.listen.iter().map(ToString::to_string).collect();
+    assert_eq!(values("parotidd.socket", "ListenStream"), wanted);
+    assert_eq!(values("parotidd.service", "Sockets"), ["parotidd.socket"]);
+    // It screens without being called, and the port is there before it.
+    assert_eq!(values("parotidd.service", "WantedBy"), ["multi-user.target"]);
+    assert_eq!(values("parotidd.service", "Also"), ["parotidd.socket"]);
 }
 
 #[test]

@@ -101,7 +101,9 @@ fn the_code_on_the_display_makes_the_first_account_and_no_other() {
     let screener = Screener::new(Models::embedded().unwrap(), DecisionPolicy::embedded());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new())).await.unwrap();
+        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new()), Vec::new())
+            .await
+            .unwrap();
         let status = daemon.status();
         let shown = status.borrow().setup.clone().expect("there is no account yet");
         assert_eq!(shown.address, base);

@@ -148,12 +148,18 @@ impl Site {
 
     /// Starts a daemon and does not wait until it is up.
     pub(super) fn spawn(&self) -> Daemon<'_> {
+        let mut command = parotidd(&["run", "--config", self.config().to_str().unwrap()]);
+        command.stdout(Stdio::null());
+        self.spawn_by(command)
+    }
+
+    /// Starts a daemon by a command that becomes one.
+    pub(super) fn spawn_by(&self, mut command: Command) -> Daemon<'_> {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let log_start = usize::try_from(log.metadata().unwrap().len()).unwrap();
-        let mut command = parotidd(&["run", "--config", self.config().to_str().unwrap()]);
         // All that it could say, so that a test sees what must not be said.
         command.env("RUST_LOG", "info,parotidd=trace");
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = command.stderr(log).spawn().unwrap();
         Daemon { site: self, process: Process(child), log_start }
     }
 
