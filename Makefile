@@ -106,10 +106,10 @@ prerequisites:
 
 # Peers that tests speak with. Tests say so and skip where one is missing.
 peers:
-	@command -v storescu >/dev/null && command -v curl >/dev/null && command -v pdftotext >/dev/null && PATH=$$PATH:/usr/sbin command -v Orthanc >/dev/null && command -v systemd-analyze >/dev/null && python3 -c 'import ensurepip' || \
+	@command -v storescu >/dev/null && command -v curl >/dev/null && command -v pdftotext >/dev/null && PATH=$$PATH:/usr/sbin command -v Orthanc >/dev/null && command -v systemd-analyze >/dev/null && PATH=$$PATH:/usr/sbin command -v nft >/dev/null && python3 -c 'import ensurepip' || \
 	  { command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || [ -n "$(SUDO)" ]; } && \
-	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q curl dcmtk dicom3tools orthanc poppler-utils systemd python3-venv; } || \
-	  echo "curl, DCMTK, dicom3tools, Orthanc, poppler-utils, systemd-analyze or python3-venv are missing: tests against them will be skipped" >&2
+	    $(SUDO) apt-get update -q && $(SUDO) apt-get install -y -q curl dcmtk dicom3tools nftables orthanc poppler-utils systemd python3-venv; } || \
+	  echo "curl, DCMTK, dicom3tools, nftables, Orthanc, poppler-utils, systemd-analyze or python3-venv are missing: tests against them will be skipped" >&2
 	@target/peers-venv/bin/python -c 'import aiosmtpd, dcm_anon, dicomanonymizer, dicomweb_client, fhir.resources, highdicom, hl7, hl7apy, pynetdicom, standardwebhooks' 2>/dev/null || { python3 -m venv target/peers-venv && \
 	  target/peers-venv/bin/pip install --quiet --requirement tests/peers/requirements.txt; } || \
 	  echo "the libraries of tests/peers cannot be installed: tests with them will be skipped" >&2

@@ -7,7 +7,8 @@
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
 //! (answers beside radiologists' reports), `system`, `panel` (lamps, buzzer and
-//! button), then `worker`, `export` (de-identified cohorts), `daemon` and `cli`.
+//! button), then `worker`, `export` (de-identified cohorts), `appliance` (what the box's operating system is told),
+//! `daemon` and `cli`.
 
 #![cfg_attr(
     test,
@@ -18,6 +19,7 @@
     )
 )]
 
+pub mod appliance;
 pub mod cli;
 pub mod clock;
 pub mod config;

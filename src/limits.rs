@@ -471,6 +471,24 @@ const _: () = assert!(ASSOCIATIONS_MAX * 2 * PDU_BYTES_MAX as usize <= 32 * 1024
 const _: () = assert!(
     STOW_REQUESTS_MAX * (STOW_HELD_BYTES_MAX + 2 * STOW_HEAD_BYTES_MAX) <= 32 * 1024 * 1024
 );
+/// Longest host name, in bytes: what Linux keeps.
+pub const HOST_NAME_BYTES_MAX: usize = 64;
+/// Longest part of one between two dots, in bytes (RFC 1123).
+pub const HOST_NAME_LABEL_BYTES_MAX: usize = 63;
+/// Longest name of a network interface, in bytes: what Linux keeps.
+pub const INTERFACE_MATCH_BYTES_MAX: usize = 15;
+/// Most name servers: what a resolver asks.
+pub const NAME_SERVERS_MAX: usize = 3;
+/// Most time servers.
+pub const TIME_SERVERS_MAX: usize = 8;
+/// New connections of one other machine a second that the firewall lets through, all ports together.
+pub const FIREWALL_NEW_PER_SECOND: u32 = 50;
+/// As many at once before that counts: a scanner that opens one for each image of a series.
+pub const FIREWALL_NEW_BURST: u32 = 400;
+/// Other machines that the firewall counts connections of.
+pub const FIREWALL_PEERS_MAX: u32 = 4096;
+/// Echo requests (ping) a second that are answered.
+pub const FIREWALL_ECHO_PER_SECOND: u32 = 20;
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -11,6 +11,7 @@ use crate::inference::{InstructionSet, Models};
 use crate::screening::{DecisionPolicy, Screener};
 
 pub mod alerts;
+pub mod appliance;
 pub mod audit;
 pub mod check_board;
 pub mod check_config;
@@ -103,6 +104,7 @@ enum Command {
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
+    Appliance(appliance::ApplianceArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -142,6 +144,7 @@ impl Cli {
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
+            Command::Appliance(args) => appliance::run(&args),
             Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         }

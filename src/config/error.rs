@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::appliance::ApplianceSettingsError;
 use crate::console::ConsoleSettingsError;
 use crate::delivery::DestinationError;
 use crate::delivery::policy::AlertSettingsError;
@@ -97,6 +98,9 @@ pub enum ConfigError {
     /// When people are alerted.
     #[error("the alerts cannot be used")]
     Alerts(#[from] AlertSettingsError),
+    /// The box.
+    #[error("the appliance cannot be set up")]
+    Appliance(#[from] ApplianceSettingsError),
     /// The worklist.
     #[error("the worklist cannot be used")]
     Worklist(#[from] WorklistSettingsError),

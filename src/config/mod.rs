@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::display::{DisplayBackend, DisplayConfig};
 pub use self::error::ConfigError;
+use crate::appliance::ApplianceSettings;
 use crate::console::ConsoleSettings;
 use crate::delivery::policy::AlertSettings;
 use crate::delivery::{Destination, Kind, destination};
@@ -65,6 +66,9 @@ pub struct Config {
     pub console: ConsoleSettings,
     /// Radiologists' reports.
     pub reports: ReportsSettings,
+    /// What the box's operating system is told; absent on a machine that is not ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appliance: Option<ApplianceSettings>,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -172,6 +176,7 @@ impl Default for Config {
             alerts: AlertSettings::default(),
             console: ConsoleSettings::default(),
             reports: ReportsSettings::default(),
+            appliance: None,
             destinations: Vec::new(),
         }
     }
@@ -314,6 +319,13 @@ impl Config {
         self.data_dir.join("parotidd.db")
     }
 
+    /// Every address that is listened on.
+    #[must_use]
+    pub fn listen(&self) -> Vec<SocketAddr> {
+        let Self { dicom, stow, reports, console, .. } = self;
+        [&dicom.listen, dicom.tls_listen(), &stow.listen, &reports.listen, &console.listen].concat()
+    }
+
     /// Silence after which a series is stable.
     #[must_use]
     pub fn waits(&self) -> Waits {
@@ -383,6 +395,9 @@ impl Config {
         in_range("reports.idle_timeout_s", self.reports.idle_timeout_s, 1..=86_400, "1 to 86400")?;
         self.alerts.policy(None)?;
         self.console.link_base()?;
+        if let Some(appliance) = &self.appliance {
+            appliance.check()?;
+        }
         Ok(destination::check_all(&self.destinations, self.worklist.is_some())?)
     }
 }
@@ -487,6 +502,7 @@ mod tests {
         check("[alerts]\nper_day_max = 0", "1 to 1000");
         let pacs = "[[destination]]\nname='a'\nkind='pacs'\naddress='p:104'\nae_title='P'\n";
         check(&format!("{pacs}tls = true"), "dicom.tls");
+        check("[appliance]\nhostname = 'a b'", "parotidd-ct1");
         check("[worklist]\naddress = 'ris:104'", "called_ae_title");
         check("[worklist]\naddress = 'ris'\ncalled_ae_title = 'RIS'", "ris.example:104");
         check(

@@ -40,6 +40,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 pub use destination::{Destination, DestinationError, Kind};
+pub use http::HttpUrl;
 pub use pacs::{Commitments, ResultFiles};
 pub use senders::{Channel, Means, channels};
 

@@ -36,5 +36,6 @@ mod segmentation;
 mod tidy;
 mod transfer_syntaxes;
 mod units;
+mod whole_box;
 mod wire;
 mod worklist;

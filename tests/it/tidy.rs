@@ -48,6 +48,7 @@ const ROOMS: &[&str] = &[
     "worker",
     "export",
     "console",
+    "appliance",
     "config",
     "fuzzing",
     // 6
