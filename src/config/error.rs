@@ -10,6 +10,7 @@ use crate::dicom::stow::TokenError;
 use crate::dicom::tls::TlsFilesError;
 use crate::error::{Dispose, Disposition};
 use crate::inference::NoInstructions;
+use crate::keeping::RetentionError;
 use crate::system::board::BoardError;
 use crate::worklist::WorklistSettingsError;
 
@@ -97,6 +98,9 @@ pub enum ConfigError {
     /// When people are alerted.
     #[error("the alerts cannot be used")]
     Alerts(#[from] AlertSettingsError),
+    /// How long things stay.
+    #[error("the settings of what is kept cannot be used")]
+    Retention(#[from] RetentionError),
     /// The worklist.
     #[error("the worklist cannot be used")]
     Worklist(#[from] WorklistSettingsError),

@@ -1,6 +1,7 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
 mod alerts;
+mod backup;
 mod browser;
 mod commitment;
 mod committed;
@@ -16,6 +17,7 @@ mod orthanc;
 mod pacs;
 mod receipts;
 mod reports;
+mod retention;
 mod screen;
 mod stow;
 mod support;

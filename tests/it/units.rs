@@ -37,11 +37,14 @@ fn text(output: &Output) -> String {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
 }
 
+/// Everything that runs.
+const SERVICES: [&str; 2] = ["parotidd.service", "parotidd-backup.service"];
+
 /// The unit as installed, but with the program that was just built: `verify` wants to see it.
-fn unit_of_this_build(folder: &Path) -> PathBuf {
-    let unit = std::fs::read_to_string(file("parotidd.service")).unwrap();
+fn unit_of_this_build(folder: &Path, name: &str) -> PathBuf {
+    let unit = std::fs::read_to_string(file(name)).unwrap();
     assert!(unit.contains("/usr/bin/parotidd "));
-    let path = folder.join("parotidd.service");
+    let path = folder.join(name);
     let program = format!("{} ", env!("CARGO_BIN_EXE_parotidd"));
     std::fs::write(&path, unit.replace("/usr/bin/parotidd ", &program)).unwrap();
     path
@@ -50,8 +53,11 @@ fn unit_of_this_build(folder: &Path) -> PathBuf {
 #[test]
 fn the_unit_is_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = unit_of_this_build(folder.path());
-    let arguments = ["verify", "--man=no", unit.to_str().unwrap()];
+    let [service, backup] = SERVICES.map(|name| unit_of_this_build(folder.path(), name));
+    let timer = folder.path().join("parotidd-backup.timer");
+    std::fs::copy(file("parotidd-backup.timer"), &timer).unwrap();
+    let units = [&service, &backup, &timer].map(|path| path.to_str().unwrap());
+    let arguments = [&["verify", "--man=no"][..], &units].concat();
     let Some(output) = run("systemd-analyze", &arguments) else { return };
     assert!(output.status.success(), "{}", text(&output));
     // Other units of the machine are not ours to judge.
@@ -61,12 +67,29 @@ fn the_unit_is_clean() {
 
 #[test]
 fn the_unit_is_sandboxed() {
-    let unit = file("parotidd.service");
     let threshold = format!("--threshold={EXPOSURE_MAX}");
-    let arguments =
-        ["security", "--offline=true", "--no-pager", &threshold, unit.to_str().unwrap()];
-    let Some(output) = run("systemd-analyze", &arguments) else { return };
-    assert!(output.status.success(), "{}", text(&output));
+    for unit in SERVICES.map(file) {
+        let arguments =
+            ["security", "--offline=true", "--no-pager", &threshold, unit.to_str().unwrap()];
+        let Some(output) = run("systemd-analyze", &arguments) else { return };
+        assert!(output.status.success(), "{}", text(&output));
+    }
+}
+
+#[test]
+fn a_new_box_is_copied_each_night() {
+    let preset = std::fs::read_to_string(file("90-parotidd.preset")).unwrap();
+    assert!(preset.contains("\nenable parotidd-backup.timer\n"));
+    let settings = read(&std::fs::read_to_string(file("parotidd.toml")).unwrap());
+    let unit = std::fs::read_to_string(file("parotidd-backup.service")).unwrap();
+    let name = settings.backup.folder.unwrap();
+    let name = name.strip_prefix("/var/lib").unwrap().to_str().unwrap().to_owned();
+    let folders = unit.lines().find_map(|line| line.strip_prefix("StateDirectory=")).unwrap();
+    assert!(folders.split(' ').any(|folder| folder == name));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/backup.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(read(example).backup.other_disk);
 }
 
 #[test]
