@@ -440,6 +440,32 @@ pub const THERMAL_ZONES_MAX: usize = 64;
 pub const SURROUNDINGS_CHECK: Duration = Duration::from_secs(5);
 /// Free bytes of the data folder's disk below which a person should make room: some ten neck CTs.
 pub const DISK_FREE_BYTES_LOW: u64 = 2 * 1024 * 1024 * 1024;
+/// Free bytes of that disk below which images are refused until there is room: what answers, messages and the
+/// database's log still need.
+pub const DISK_FREE_BYTES_STOP: u64 = 512 * 1024 * 1024;
+const _: () = assert!(DISK_FREE_BYTES_STOP < DISK_FREE_BYTES_LOW);
+const _: () = assert!(PREPARED_FREE_BYTES_MIN >= DISK_FREE_BYTES_STOP);
+/// How often retention looks whether the disk has room.
+pub const RETENTION_LOOK: Duration = Duration::from_secs(60);
+/// How often it looks for what is old.
+pub const RETENTION_EVERY: Duration = Duration::from_secs(60 * 60);
+/// Series that it removes in one go; the others have their turn at the next look.
+pub const RETENTION_SERIES_MAX: usize = 200;
+/// Images are kept for so long in any case: their sender may still be at it, and people look at new ones.
+pub const RETENTION_AGE_MIN: Duration = Duration::from_secs(60 * 60);
+/// How far the time of a received file may be from its row's. A file of another time was sent again since.
+pub const RECEIVED_TIME_SLACK: Duration = Duration::from_secs(60);
+const _: () = assert!(RECEIVED_TIME_SLACK.as_secs() < RETENTION_AGE_MIN.as_secs());
+/// Most days that can be set for keeping images or results.
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
+/// Most backups that can be kept in one folder: a year of nights.
+pub const BACKUPS_KEPT_MAX: usize = 366;
+/// Most files in one backup: the objects of some decades of results.
+pub const BACKUP_FILES_MAX: usize = 1_000_000;
+/// Most files of settings in one backup: certificates, secrets, a board.
+pub const BACKUP_SETTINGS_MAX: usize = 200;
+/// Series without room that are named in one line of the log.
+pub const RETENTION_NAMED_MAX: usize = 8;
 /// Milliseconds since 1970 UTC before which a clock is wrong: the beginning of 2026.
 pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
 /// How often the worker looks whether it must rest on.

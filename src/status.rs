@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{DISK_FREE_BYTES_LOW, DISK_FREE_BYTES_STOP};
 use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::units::{CubicCentimeters, Side};
@@ -108,6 +109,20 @@ pub struct Disk {
     pub free_bytes: u64,
     /// Whether a person should make room.
     pub is_low: bool,
+}
+
+impl Disk {
+    /// So many bytes.
+    #[must_use]
+    pub fn new(free_bytes: u64) -> Self {
+        Self { free_bytes, is_low: free_bytes < DISK_FREE_BYTES_LOW }
+    }
+
+    /// Whether images are refused until there is room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.free_bytes < DISK_FREE_BYTES_STOP
+    }
 }
 
 /// Whether the machine's clock can be believed.

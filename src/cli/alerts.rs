@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +14,7 @@ use super::{EXIT_NO_USABLE_INPUT, database};
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Config;
 use crate::db::alerts::{self, Acknowledgement, Alert, AlertName, Channel};
-use crate::db::beside;
+use crate::db::{beside, retention};
 use crate::units::Side;
 
 /// Version of the JSON.
@@ -48,6 +48,10 @@ pub struct AcknowledgeArgs {
     /// Number of the alert, as `parotidd alerts` shows it, or the Series Instance UID; the newest open one where it is
     /// left out
     alert: Option<String>,
+    /// In place of an alert: what destinations refused for good, of the series that is named or of all. Retention
+    /// keeps images until then
+    #[arg(long)]
+    refusals: bool,
     /// Who has seen it
     #[arg(long, value_name = "NAME")]
     by: String,
@@ -94,6 +98,9 @@ pub fn acknowledge(args: &AcknowledgeArgs) -> Result<ExitCode> {
     if by.is_empty() {
         bail!("`--by` is empty; say who has seen the alert");
     }
+    if args.refusals {
+        return acknowledge_refusals(&path, args.alert.as_deref(), by);
+    }
     let name = match &args.alert {
         None => AlertName::Newest,
         Some(text) => match text.trim_start_matches('#').parse() {
@@ -109,6 +116,20 @@ pub fn acknowledge(args: &AcknowledgeArgs) -> Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_NO_USABLE_INPUT));
     }
     print(&found, args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn acknowledge_refusals(path: &Path, series: Option<&str>, by: String) -> Result<ExitCode> {
+    let series =
+        series.map(str::parse).transpose().context("refusals are named by their series")?;
+    let seen = retention::see_refusals(series, by, SystemClock::new().unix_ms());
+    let n_results = beside::run(path, seen)?;
+    if n_results == 0 {
+        eprintln!("nothing was refused that nobody has acknowledged");
+        return Ok(ExitCode::from(EXIT_NO_USABLE_INPUT));
+    }
+    let text = format!("acknowledged what was refused of {n_results} results\n");
+    io::stdout().write_all(text.as_bytes()).context("could not write to standard output")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{EXIT_NO_USABLE_INPUT, progress, screener};
+use super::{EXIT_NO_USABLE_INPUT, person, progress, screener};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::db::audit::{self, AuditKind, NewAuditEvent};
@@ -22,6 +22,7 @@ use crate::error::{Chain, Dispose, Disposition};
 use crate::evaluation::cohort::TABLE;
 use crate::export::{ExportKey, ExportedCase, Exporter, NotExported, table};
 use crate::intake::spool::SpoolOptions;
+use crate::keeping::InUse;
 
 /// Export screened series without their patients, as a cohort to learn from and to measure on
 ///
@@ -67,6 +68,8 @@ pub struct ExportArgs {
 /// When the database cannot be read, the key cannot be had, or the folder cannot be written.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let config = Config::load(args.config.as_deref())?;
+    // Nothing that was listed may be gone when its turn comes.
+    let _in_use = InUse::read(&config.data_dir)?;
     let reader = CaseReader::open(&config.database())?;
     let since = args.since.map(start_of_day).transpose()?;
     let chosen = reader.list(since, &args.series)?;
@@ -106,12 +109,11 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
 
 /// Who took cases out of the appliance is in its audit trail.
 fn write_down(config: &Config, n_cases: usize) -> Result<()> {
-    let login = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|it| std::env::var(it).ok());
     let event = NewAuditEvent {
         at_unix_ms: SystemClock::new().unix_ms(),
         kind: AuditKind::Exported,
         result: None,
-        actor: login.unwrap_or_else(|| "command line".to_owned()),
+        actor: person(),
         detail: format!("{n_cases} de-identified cases"),
     };
     beside::run(&config.database(), audit::record(event))

@@ -13,6 +13,7 @@ use crate::screening::{DecisionPolicy, Screener};
 pub mod alerts;
 pub mod appliance;
 pub mod audit;
+pub mod backup;
 pub mod check_board;
 pub mod check_config;
 pub mod completions;
@@ -26,6 +27,7 @@ pub mod prepare;
 mod progress;
 pub mod read_report;
 pub mod render;
+pub mod retention;
 pub mod review;
 pub mod run;
 pub mod screen;
@@ -103,6 +105,9 @@ enum Command {
     Review(review::ReviewArgs),
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
+    Retention(retention::RetentionArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     SelfTest(self_test::SelfTestArgs),
     Appliance(appliance::ApplianceArgs),
     Completions(completions::CompletionsArgs),
@@ -142,6 +147,9 @@ impl Cli {
             Command::User(args) => user::run(&args),
             Command::Review(args) => review::run(&args).map(|()| ExitCode::SUCCESS),
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
+            Command::Backup(args) => backup::back_up(&args).map(|()| ExitCode::SUCCESS),
+            Command::Restore(args) => backup::restore(&args).map(|()| ExitCode::SUCCESS),
+            Command::Retention(args) => retention::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
             Command::Appliance(args) => appliance::run(&args),
@@ -159,6 +167,12 @@ pub fn exit_code(error: &anyhow::Error) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Who is at the command line, for the audit trail.
+fn person() -> String {
+    let login = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|it| std::env::var(it).ok());
+    login.unwrap_or_else(|| "command line".to_owned())
 }
 
 /// The database of these settings.

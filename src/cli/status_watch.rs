@@ -17,10 +17,10 @@ use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Config;
 use crate::db::jobs::JobState;
 use crate::db::summary::{self, Summary};
+use crate::disk;
 use crate::limits::{BOARD_FACT_BYTES_MAX, STATUS_REFRESH};
 use crate::screening::report::Decision;
 use crate::status::Disk;
-use crate::system::surroundings;
 
 /// How a line is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub(super) fn run(config: &Config) -> Result<()> {
     let mut shown = Vec::new();
     loop {
         let pid = daemon(Path::new("/proc/locks"), &config.data_dir.join("lock"));
-        let disk = surroundings::disk(&config.data_dir).ok();
+        let disk = disk::room(&config.data_dir).ok().map(|it| Disk::new(it.free_bytes));
         let lines = lines(&summary::read(&path)?, pid, disk, clock.unix_ms());
         let is_written = match &keys {
             Some(_) => draw(&term, &lines, &config.data_dir, clock.unix_ms()),
@@ -183,9 +183,14 @@ fn lines(
     };
     let text = format!("{} waiting, {} sent, {} refused", it.n_waiting, it.n_sent, it.n_dead);
     lines.push(line("deliveries", text, tone));
-    if let Some(Disk { free_bytes, is_low }) = disk {
-        let (says, tone) = if is_low { (": make room", Tone::Bad) } else { ("", Tone::Plain) };
-        lines.push(line("disk", format!("{} MiB free{says}", free_bytes / (1024 * 1024)), tone));
+    if let Some(disk) = disk {
+        let (says, tone) = match (disk.is_low, disk.is_full()) {
+            (_, true) => (": images are refused, make room", Tone::Bad),
+            (true, _) => (": make room", Tone::Bad),
+            _ => ("", Tone::Plain),
+        };
+        let free_mib = disk.free_bytes / (1024 * 1024);
+        lines.push(line("disk", format!("{free_mib} MiB free{says}"), tone));
     }
     lines
 }
@@ -227,7 +232,7 @@ mod tests {
         let path = folder.path().join("parotidd.db");
         let _opened = open::open(&path).unwrap();
         let summary = summary::read(&path).unwrap();
-        let disk = Some(Disk { free_bytes: 5 << 20, is_low: true });
+        let disk = Some(Disk::new(5 << 20));
         let lines = lines(&summary, None, disk, 0);
         let text: Vec<_> =
             lines.iter().map(|it| format!("{} {} {:?}", it.name, it.text, it.tone)).collect();
@@ -240,7 +245,7 @@ mod tests {
                 "results 0 flagged, 0 not flagged, 0 not assessable Plain",
                 "alerts 0 that nobody has acknowledged Good",
                 "deliveries 0 waiting, 0 sent, 0 refused Good",
-                "disk 5 MiB free: make room Bad",
+                "disk 5 MiB free: images are refused, make room Bad",
             ]
         );
     }

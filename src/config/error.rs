@@ -11,6 +11,7 @@ use crate::dicom::stow::TokenError;
 use crate::dicom::tls::TlsFilesError;
 use crate::error::{Dispose, Disposition};
 use crate::inference::NoInstructions;
+use crate::keeping::RetentionError;
 use crate::system::board::BoardError;
 use crate::worklist::WorklistSettingsError;
 
@@ -101,6 +102,9 @@ pub enum ConfigError {
     /// The box.
     #[error("the appliance cannot be set up")]
     Appliance(#[from] ApplianceSettingsError),
+    /// How long things stay.
+    #[error("the settings of what is kept cannot be used")]
+    Retention(#[from] RetentionError),
     /// The worklist.
     #[error("the worklist cannot be used")]
     Worklist(#[from] WorklistSettingsError),

@@ -24,6 +24,8 @@ use crate::dicom::tls::{Tls, TlsSettings};
 use crate::dicom::uid::AeTitle;
 use crate::inference::InstructionSet;
 use crate::intake::series::Waits;
+use crate::keeping::RetentionSettings;
+use crate::keeping::backup::BackupSettings;
 use crate::limits::{
     ASSOCIATIONS_MAX, COMPUTE_THREADS_MAX, HL7_CONNECTIONS_MAX, PEERS_MAX, PREPARED_MAX,
     STOW_REQUESTS_MAX,
@@ -53,6 +55,10 @@ pub struct Config {
     pub spool: SpoolConfig,
     /// When a series is stable.
     pub series: SeriesConfig,
+    /// How long images and results stay.
+    pub retention: RetentionSettings,
+    /// Where backups go.
+    pub backup: BackupSettings,
     /// How the networks run.
     pub inference: InferenceConfig,
     /// The display.
@@ -170,6 +176,8 @@ impl Default for Config {
             stow: StowConfig::default(),
             spool: SpoolConfig::default(),
             series: SeriesConfig::default(),
+            retention: RetentionSettings::default(),
+            backup: BackupSettings::default(),
             inference: InferenceConfig::default(),
             display: DisplayConfig::default(),
             worklist: None,
@@ -326,6 +334,23 @@ impl Config {
         [&dicom.listen, dicom.tls_listen(), &stow.listen, &reports.listen, &console.listen].concat()
     }
 
+    /// The files outside the data folder that the settings name by whole paths, and that we may read: certificates,
+    /// keys, secrets, the board's file. A backup has them beside the settings.
+    #[must_use]
+    pub fn named_files(&self) -> Vec<PathBuf> {
+        let mut texts = Vec::new();
+        // What was read from TOML can be written as TOML.
+        toml::Value::try_from(self).iter().for_each(|all| collect_texts(all, &mut texts));
+        let mut files: Vec<_> = texts.into_iter().map(PathBuf::from).collect();
+        files.retain(|path| {
+            let is_ours = path.is_absolute() && !path.starts_with(&self.data_dir);
+            is_ours && path.is_file() && std::fs::File::open(path).is_ok()
+        });
+        files.sort_unstable();
+        files.dedup();
+        files
+    }
+
     /// Silence after which a series is stable.
     #[must_use]
     pub fn waits(&self) -> Waits {
@@ -372,6 +397,11 @@ impl Config {
         in_range("series.settle_s", self.series.settle_s, 1..=3600, "1 to 3600")?;
         let most = COMPUTE_THREADS_MAX as u64;
         in_range("inference.threads", self.inference.threads as u64, 0..=most, "0 to 256")?;
+        self.retention.check()?;
+        if !self.backup.is_possible() {
+            let (value, range) = (self.backup.keep as u64, "1 to 366");
+            return Err(ConfigError::OutOfRange { key: "backup.keep", value, range });
+        }
         self.display.check()?;
         if self.dicom.listen.is_empty() && self.dicom.tls_listen().is_empty() {
             let hint = "name an address, for example [\"127.0.0.1:11112\"]";
@@ -402,10 +432,34 @@ impl Config {
     }
 }
 
+/// Every text of the settings.
+fn collect_texts(value: &toml::Value, texts: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => texts.push(text.clone()),
+        toml::Value::Array(all) => all.iter().for_each(|it| collect_texts(it, texts)),
+        toml::Value::Table(all) => all.values().for_each(|it| collect_texts(it, texts)),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Chain;
+
+    #[test]
+    fn a_backup_has_the_files_that_the_settings_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [token, inside] = ["token", "data/parotidd.key"].map(|name| folder.path().join(name));
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        [&token, &inside].into_iter().for_each(|path| std::fs::write(path, "x").unwrap());
+        let text = format!(
+            "data_dir = {:?}\nboard_file = '/nowhere'\n[stow]\nbearer_token_file = {token:?}\n\
+             [dicom.tls]\nkey = {inside:?}\ncertificate = '/'\n",
+            folder.path().join("data")
+        );
+        assert_eq!(load(&text).unwrap().named_files(), [token]);
+    }
 
     fn load(text: &str) -> Result<Config, String> {
         let folder = tempfile::tempdir().unwrap();
@@ -494,6 +548,10 @@ mod tests {
         let peer = "[[dicom.peer]]\nae_title='A'\naddress='ct:104'\ntls = true";
         check(peer, "dicom.tls");
         check("[series]\nquiet_s = 0", "1 to 3600");
+        check("[retention]\nimages_days = 40000", "36500");
+        check("[backup]\nkeep = 0", "1 to 366");
+        check("[retention]\nresults_days = 7", "images_days");
+        check("[retention]\nfree_share_min = 1.0", "0.0 to 0.9");
         check("[series]\nsettle_s = 0", "1 to 3600");
         check("[inference]\nthreads = 1000", "0 to 256");
         check("[inference]\ninstruction_set = 'mmx'", "avx512");

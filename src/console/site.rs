@@ -15,8 +15,8 @@ use super::views::site::{StorageView, WorklistView};
 use crate::db::deliveries::DeliveryId;
 use crate::db::{orders, outbox, stock};
 use crate::delivery::routing::Rules;
+use crate::disk;
 use crate::screening::report::Models;
-use crate::system::surroundings::disk_bytes;
 
 /// What does not change while the program runs.
 #[derive(Debug)]
@@ -85,9 +85,9 @@ impl Console {
     pub(super) async fn storage(&self) -> Result<StorageView, Problem> {
         let stock = self.db.call(stock::read()).await?;
         let data_dir = self.site.data_dir.clone();
-        let disk = spawn_blocking(move || disk_bytes(&data_dir)).await;
+        let disk = spawn_blocking(move || disk::room(&data_dir)).await;
         let disk = disk.map_err(|error| Problem::Broken(error.to_string()))?;
-        let (free, total) = disk.map_err(|error| Problem::Unreadable(error.to_string()))?;
-        Ok(StorageView::new(&stock, free, total))
+        let room = disk.map_err(|error| Problem::Unreadable(error.to_string()))?;
+        Ok(StorageView::new(&stock, room.free_bytes, room.total_bytes))
     }
 }

@@ -157,6 +157,11 @@ impl SeriesTask {
                 Ok(())
             }
             Ok(Enqueued::NoInstances) => Ok(()),
+            Ok(Enqueued::ImagesGone { n_gone }) => {
+                let reason = "the others were removed; send all of the series again";
+                tracing::warn!(%series, n_instances, n_gone, reason, "not screened");
+                Ok(())
+            }
             Err(error) if error.disposition() == Disposition::Retry => {
                 tracing::warn!(%series, error = %Chain(&error), "could not queue a job yet");
                 self.assembler.reopen(series, study, self.clock.monotonic());

@@ -8,6 +8,7 @@ use crate::console::CertificateError;
 use crate::db::DbError;
 use crate::error::{Dispose, Disposition};
 use crate::intake::spool::SpoolError;
+use crate::keeping::KeepingError;
 use crate::screening::screener::ScreenError;
 
 /// What stopped it. The service manager starts it again.
@@ -61,6 +62,15 @@ pub enum DaemonError {
     /// The spool.
     #[error("the spool failed")]
     Spool(#[from] SpoolError),
+    /// A restore that did not come to its end.
+    #[error("a restore into `{path}` was interrupted; run `parotidd restore` again")]
+    RestoreInterrupted {
+        /// The data folder.
+        path: PathBuf,
+    },
+    /// What is kept.
+    #[error("what is kept cannot be looked after")]
+    Keeping(#[from] KeepingError),
     /// The networks.
     #[error("the networks cannot be used")]
     Screener(#[from] ScreenError),

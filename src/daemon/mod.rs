@@ -16,6 +16,7 @@ mod parts;
 mod patient;
 mod recorder;
 mod reports;
+mod retention;
 mod stock;
 mod surroundings;
 
@@ -31,9 +32,10 @@ use tokio::time::timeout;
 
 pub use self::error::DaemonError;
 pub use self::listening::Service;
+pub use self::opening::lock_data_dir;
 
 use self::listening::{Services, bind};
-use self::opening::{lock_data_dir, open};
+use self::opening::open;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, DbThread, jobs};

@@ -9,6 +9,7 @@ use super::DaemonError;
 use super::parts::Parts;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::db::audit::{self, AuditKind, NewAuditEvent};
 use crate::db::{self, Db, DbThread, instances, jobs, results};
 use crate::delivery::links::Links;
 use crate::delivery::routing::Rules;
@@ -16,6 +17,8 @@ use crate::dicom::uid::SopInstanceUid;
 use crate::error::Chain;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::spool::{Leftovers, Spool, SpoolOptions};
+use crate::keeping::Remover;
+use crate::keeping::backup::restore::is_interrupted;
 use crate::limits::PREPARE_AT_START;
 use crate::screening::Screener;
 use crate::status::{LastResult, ModelVersions, Status};
@@ -23,8 +26,11 @@ use crate::status_writer::StatusWriter;
 use crate::system::heartbeat::Heartbeats;
 use crate::worker;
 
-/// Makes the data folder and locks it.
-pub(super) fn lock_data_dir(data_dir: &Path) -> Result<File, DaemonError> {
+/// Makes the data folder and locks it, for as long as the file is open.
+///
+/// # Errors
+/// [`DaemonError::InUse`] where a daemon works there, [`DaemonError::DataDir`] where it cannot be used.
+pub fn lock_data_dir(data_dir: &Path) -> Result<File, DaemonError> {
     let problem = |source| DaemonError::DataDir { path: data_dir.to_owned(), source };
     fs::create_dir_all(data_dir).map_err(problem)?;
     let lock = File::create(data_dir.join("lock")).map_err(problem)?;
@@ -41,6 +47,9 @@ pub(super) async fn open(
     screener: Screener,
     clock: Arc<dyn Clock>,
 ) -> Result<(Parts, DbThread), DaemonError> {
+    if is_interrupted(&config.data_dir) {
+        return Err(DaemonError::RestoreInterrupted { path: config.data_dir });
+    }
     let db_path = config.database();
     let spool_options = SpoolOptions::of(&config.data_dir, config.spool.prepared_files);
     let opening = move || -> Result<_, DaemonError> {
@@ -51,6 +60,7 @@ pub(super) async fn open(
             let (n_restored, n_removed) = (left.restored.len(), left.removed.len());
             tracing::warn!(n_restored, n_removed, "instances that were not finished");
         }
+        Remover::finish_interrupted(&opened.db, &spool)?;
         if let Err(error) = spool.prepare(PREPARE_AT_START) {
             tracing::warn!(error = %Chain(&error), "no files made ahead");
         }
@@ -64,16 +74,10 @@ pub(super) async fn open(
     if n_jobs > 0 {
         tracing::info!(n_jobs, "jobs go on");
     }
-    let identities = screener.identities();
-    let (status, _) = StatusWriter::new(Status {
-        models: Some(ModelVersions {
-            localizer: identities.localizer.version,
-            segmenter: identities.segmenter.version,
-        }),
-        last_result: last_result(&opened.db).await?,
-        n_destinations: u32::try_from(config.destinations.len()).unwrap_or(u32::MAX),
-        ..Status::default()
-    });
+    let status = status(&screener, &opened.db, &config).await?;
+    if let Some(aside) = &opened.set_aside {
+        tell_of_damage(&opened.db, &status, aside, clock.unix_ms()).await?;
+    }
     let ahead =
         DecodeAhead::new(spool.folder(), Arc::clone(&clock)).map_err(DaemonError::DecodeAhead)?;
     let parts = Parts {
@@ -95,6 +99,31 @@ pub(super) async fn open(
     Ok((parts, opened.thread))
 }
 
+/// The database was damaged, and an empty one took its place. What follows from the images is made again; a person must
+/// know that the rest is gone, and how to have it back.
+async fn tell_of_damage(
+    db: &Db,
+    status: &StatusWriter,
+    aside: &Path,
+    now_unix_ms: i64,
+) -> Result<(), DaemonError> {
+    tracing::error!(
+        aside = %aside.display(),
+        "the database was damaged: images are screened again; accounts and acknowledgements are gone until the newest \
+         backup is restored: stop parotidd, run `parotidd restore`"
+    );
+    let message = "Database damaged, made anew from the images. Restore the newest backup, or restart to go on without.";
+    status.fault(message.to_owned());
+    let event = NewAuditEvent {
+        at_unix_ms: now_unix_ms,
+        kind: AuditKind::Rebuilt,
+        result: None,
+        actor: "parotidd".into(),
+        detail: format!("the damaged one is {}", aside.display()),
+    };
+    Ok(db.call(audit::record(event)).await?)
+}
+
 /// What makes signed links, where there are pages behind them.
 fn links(config: &Config) -> Result<Option<Links>, DaemonError> {
     let Some(base) = config.console.link_base().map_err(ConfigError::from)? else {
@@ -103,6 +132,25 @@ fn links(config: &Config) -> Result<Option<Links>, DaemonError> {
     let path = config.links_key();
     let links = Links::open(&base, &path);
     links.map(Some).map_err(|source| DaemonError::Links { path, source })
+}
+
+/// What is known from the start.
+async fn status(
+    screener: &Screener,
+    db: &Db,
+    config: &Config,
+) -> Result<StatusWriter, DaemonError> {
+    let identities = screener.identities();
+    let (status, _) = StatusWriter::new(Status {
+        models: Some(ModelVersions {
+            localizer: identities.localizer.version,
+            segmenter: identities.segmenter.version,
+        }),
+        last_result: last_result(db).await?,
+        n_destinations: u32::try_from(config.destinations.len()).unwrap_or(u32::MAX),
+        ..Status::default()
+    });
+    Ok(status)
 }
 
 /// The newest answer, which a restart must not take off the display.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::arrivals::SeriesTask;
 use super::patient::PatientLabel;
 use super::recorder::{Heard, Recorder, Told, recorder};
-use super::{DaemonError, counts, reports, stock, stopped, surroundings};
+use super::{DaemonError, counts, reports, retention, stock, stopped, surroundings};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Peer};
 use crate::db::Db;
@@ -27,6 +27,7 @@ use crate::hl7::listener::ListenerOptions;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
 use crate::intake::spool::Spool;
+use crate::keeping::Remover;
 use crate::limits::{ARTIM, HEARTBEAT_RECEIVE, HEARTBEAT_WORKER, REPORTS_QUEUE_MAX};
 use crate::panel::task::PanelTask;
 use crate::report_text::ReportReader;
@@ -281,8 +282,16 @@ impl Parts {
             Arc::clone(&self.status),
             stopping.clone(),
         );
+        let remover = Remover {
+            db: self.db.clone(),
+            spool: Arc::clone(&self.spool),
+            clock: Arc::clone(&self.clock),
+            data_dir: self.config.data_dir.clone(),
+            settings: self.config.retention.clone(),
+        };
+        let removing = retention::run(remover, Arc::clone(&self.clock), stopping.clone());
         tasks.spawn(async move {
-            looking.await;
+            tokio::join!(looking, removing);
             Ok(())
         });
     }

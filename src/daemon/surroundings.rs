@@ -48,6 +48,8 @@ fn take(status: &mut Status, seen: Surroundings) -> bool {
     let Surroundings { thermal, disk, clock } = seen;
     let is_throttled = |status: &Status| status.thermal.is_some_and(|it| it.throttled);
     let is_low = |status: &Status| status.disk.is_some_and(|disk| disk.is_low);
+    let is_full = |status: &Status| status.disk.is_some_and(|disk| disk.is_full());
+    let was_full = is_full(status);
     let before = (is_throttled(status), is_low(status), status.clock, status.thermal);
     (status.thermal, status.disk, status.clock) = (thermal, disk, clock);
     let celsius = thermal.map(|thermal| thermal.celsius);
@@ -57,6 +59,13 @@ fn take(status: &mut Status, seen: Surroundings) -> bool {
         _ => {}
     }
     let free_bytes = disk.map(|disk| disk.free_bytes);
+    match (was_full, is_full(status)) {
+        (false, true) => {
+            tracing::warn!(free_bytes, "the disk is full: images are refused until there is room")
+        }
+        (true, false) => tracing::info!(free_bytes, "there is room for images again"),
+        _ => {}
+    }
     match (before.1, is_low(status)) {
         (false, true) => tracing::warn!(free_bytes, "the disk is nearly full: make room"),
         (true, false) => tracing::info!(free_bytes, "there is room on the disk again"),
@@ -65,12 +74,14 @@ fn take(status: &mut Status, seen: Surroundings) -> bool {
     if before.2 != clock && clock == ClockTrust::Wrong {
         tracing::warn!("the clock shows a time before this program was made: set it");
     }
-    before != (is_throttled(status), is_low(status), status.clock, status.thermal)
+    let is_news = was_full != is_full(status);
+    is_news || before != (is_throttled(status), is_low(status), status.clock, status.thermal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::{DISK_FREE_BYTES_LOW, DISK_FREE_BYTES_STOP};
     use crate::status::{Disk, Thermal};
 
     #[test]
@@ -78,15 +89,19 @@ mod tests {
         let mut status = Status::default();
         let mut seen = Surroundings {
             thermal: Some(Thermal { celsius: 50.0, throttled: false }),
-            disk: Some(Disk { free_bytes: 10, is_low: false }),
+            disk: Some(Disk::new(10 * DISK_FREE_BYTES_LOW)),
             clock: ClockTrust::Trusted,
         };
         assert!(take(&mut status, seen.clone()));
         assert!(!take(&mut status, seen.clone()));
-        seen.disk = Some(Disk { free_bytes: 9, is_low: false });
+        seen.disk = Some(Disk::new(9 * DISK_FREE_BYTES_LOW));
         assert!(!take(&mut status, seen.clone()));
         assert_eq!(status.disk, seen.disk, "it is true all the same");
-        seen.disk = Some(Disk { free_bytes: 1, is_low: true });
+        for free_bytes in [DISK_FREE_BYTES_LOW - 1, DISK_FREE_BYTES_STOP - 1] {
+            seen.disk = Some(Disk::new(free_bytes));
+            assert!(take(&mut status, seen.clone()));
+        }
+        seen.disk = Some(Disk::new(DISK_FREE_BYTES_STOP));
         assert!(take(&mut status, seen.clone()));
         seen.thermal = Some(Thermal { celsius: 91.0, throttled: true });
         assert!(take(&mut status, seen.clone()));

@@ -40,11 +40,23 @@ pub enum AuditKind {
     SeriesOpened,
     /// A person had a delivery tried again.
     DeliveryRetried,
+    /// A person acknowledged that a destination refused something for good.
+    RefusalSeen,
+    /// The images of a series were removed.
+    ImagesRemoved,
+    /// Images came whose others were removed, and were not screened.
+    LateImages,
+    /// The answers of a series were removed.
+    ResultsRemoved,
+    /// A backup took the place of what was there.
+    Restored,
+    /// The database was damaged, and made anew from the received images.
+    Rebuilt,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -60,6 +72,12 @@ impl AuditKind {
         Self::UserChanged,
         Self::SeriesOpened,
         Self::DeliveryRetried,
+        Self::RefusalSeen,
+        Self::ImagesRemoved,
+        Self::LateImages,
+        Self::ResultsRemoved,
+        Self::Restored,
+        Self::Rebuilt,
     ];
 
     /// The stable code.
@@ -81,6 +99,12 @@ impl AuditKind {
             Self::UserChanged => "user_changed",
             Self::SeriesOpened => "series_opened",
             Self::DeliveryRetried => "delivery_retried",
+            Self::RefusalSeen => "refusal_seen",
+            Self::ImagesRemoved => "images_removed",
+            Self::LateImages => "late_images",
+            Self::ResultsRemoved => "results_removed",
+            Self::Restored => "restored",
+            Self::Rebuilt => "rebuilt",
         }
     }
 }

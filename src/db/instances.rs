@@ -210,6 +210,8 @@ pub fn open_series() -> Operation<Vec<OpenSeries>> {
                  FROM instances AS i GROUP BY series_instance_uid
                  HAVING id_max > (SELECT coalesce(max(instance_id_max), 0) FROM jobs AS j
                      WHERE j.series_instance_uid = i.series_instance_uid)
+                 AND id_max > (SELECT coalesce(max(late_id_max), 0) FROM removed_images AS m
+                     WHERE m.series_instance_uid = i.series_instance_uid)
                  ORDER BY id_max",
             )?
             .query_map([], |row| {

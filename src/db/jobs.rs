@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
 use super::thread::Operation;
-use super::{instances, lists, row};
+use super::{instances, lists, retention, row};
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{SeriesInstanceUid, StudyInstanceUid};
 use crate::intake::completeness::CompleteBy;
@@ -70,6 +70,11 @@ pub enum Enqueued {
     Known(JobId, JobState),
     /// No instance of the series has a row.
     NoInstances,
+    /// Others of the series were removed: what is here is not screened as if it were all of it.
+    ImagesGone {
+        /// How many others.
+        n_gone: usize,
+    },
 }
 
 /// A job in the worker's hands.
@@ -146,6 +151,10 @@ pub fn enqueue(
                 (id.0, extent.id_max),
             )?;
             return Ok(Enqueued::Known(id, state));
+        }
+        let n_gone = retention::gone(connection, &series, &names, extent.id_max, now_unix_ms)?;
+        if n_gone > 0 {
+            return Ok(Enqueued::ImagesGone { n_gone });
         }
         connection.execute(
             "INSERT INTO jobs (series_instance_uid, study_instance_uid, model_key, fingerprint,

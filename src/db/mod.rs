@@ -28,7 +28,9 @@ pub mod orders;
 pub mod outbox;
 pub mod radiology;
 pub mod results;
+pub mod retention;
 mod row;
+pub mod snapshot;
 pub mod stock;
 pub mod summary;
 mod thread;
@@ -94,6 +96,14 @@ pub enum DbError {
         /// The schema version of this program.
         known: i64,
     },
+    /// A copy is damaged.
+    #[error("the database `{path}` is damaged: {found}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found first.
+        found: String,
+    },
     /// The tables could not be brought to this program's version.
     #[error("could not bring the database to schema version {version}")]
     Migrate {
@@ -137,6 +147,7 @@ impl Dispose for DbError {
             }
             Self::Commit { source, .. } => sqlite_disposition(source),
             Self::SetAside { .. }
+            | Self::Damaged { .. }
             | Self::Foreign { .. }
             | Self::Newer { .. }
             | Self::Older { .. }

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_orders.sql"),
     include_str!("migrations/0004_alerts.sql"),
     include_str!("migrations/0005_console.sql"),
+    include_str!("migrations/0006_retention.sql"),
 ];
 
 /// A database that is ready.

@@ -98,7 +98,7 @@ texts! {
     not_assessable not_assessable_detail
     alert alerts alert_lead alerts_lead alert_measure alert_detail
     undelivered undelivered_down undelivered_dead undelivered_detail_down undelivered_detail_dead
-    disk_low disk_low_lead disk_low_detail
+    disk_low disk_low_lead disk_low_detail disk_full_detail
     clock_bad clock_unsynchronized clock_wrong clock_detail
     updating updating_lead updating_detail
     hot hot_lead celsius hot_detail

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::board::Board;
 use super::{surroundings, thermal};
+use crate::disk;
 use crate::limits::{MEMORY_MB_MIN, THERMAL_ZONES_MAX};
-use crate::status::ClockTrust;
+use crate::status::{ClockTrust, Disk};
 
 /// What was found of a part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -164,7 +165,7 @@ fn memory(root: &Path, board: &Board) -> PartReport {
 
 fn disk(data_dir: &Path) -> PartReport {
     let part = format!("disk of {}", data_dir.display());
-    match surroundings::disk(data_dir) {
+    match disk::room(data_dir).map(|room| Disk::new(room.free_bytes)) {
         Err(error) => {
             PartReport::failing(&part, error.to_string(), "make the folder, or set `data_dir`")
         }

@@ -1,13 +1,11 @@
 //! What the program depends on and cannot change: heat, room on the disk, the clock.
 
-use std::io;
 use std::path::Path;
-
-use nix::sys::statvfs::statvfs;
 
 use super::board::Board;
 use super::thermal;
-use crate::limits::{CLOCK_UNIX_MS_MIN, DISK_FREE_BYTES_LOW};
+use crate::disk;
+use crate::limits::CLOCK_UNIX_MS_MIN;
 use crate::status::{ClockTrust, Disk, Thermal};
 
 /// A look around.
@@ -32,30 +30,9 @@ pub fn look(
 ) -> Surroundings {
     Surroundings {
         thermal: thermal::judge(&thermal::read(root, &board.thermal_zones), was_throttled),
-        disk: disk(data_dir).ok(),
+        disk: disk::room(data_dir).ok().map(|room| Disk::new(room.free_bytes)),
         clock: clock(root, unix_ms),
     }
-}
-
-/// Room where a folder is.
-///
-/// # Errors
-/// When there is no such folder.
-pub fn disk(folder: &Path) -> io::Result<Disk> {
-    let (free_bytes, _) = disk_bytes(folder)?;
-    Ok(Disk { free_bytes, is_low: free_bytes < DISK_FREE_BYTES_LOW })
-}
-
-/// Bytes of the disk where a folder is: those that we may still fill, and all.
-///
-/// # Errors
-/// When there is no such folder.
-pub fn disk_bytes(folder: &Path) -> io::Result<(u64, u64)> {
-    let disk = statvfs(folder)?;
-    let block = disk.fragment_size();
-    #[allow(clippy::useless_conversion, reason = "block counts are 32 bits wide on some machines")]
-    let bytes = |blocks: u64| blocks.saturating_mul(block.into());
-    Ok((bytes(disk.blocks_available()), bytes(disk.blocks())))
 }
 
 /// Whether a time can be believed. Only systemd's time service leaves a sign where a service without rights over the clock
@@ -88,12 +65,5 @@ mod tests {
         assert_eq!(clock(root.path(), now), ClockTrust::NotSynchronized);
         fs::write(service.join("synchronized"), "").unwrap();
         assert_eq!(clock(root.path(), now), ClockTrust::Trusted);
-    }
-
-    #[test]
-    fn a_disk_says_how_much_room_there_is() {
-        let here = disk(Path::new("/")).unwrap();
-        assert_eq!(here.is_low, here.free_bytes < DISK_FREE_BYTES_LOW);
-        assert!(disk(Path::new("/nowhere")).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The program as processes: the daemon with peers on its sockets, and the commands beside it.
 
 mod alerts;
+mod backup;
 mod browser;
 mod commitment;
 mod committed;
@@ -17,6 +18,7 @@ mod pacs;
 mod passed;
 mod receipts;
 mod reports;
+mod retention;
 mod screen;
 mod stow;
 mod support;

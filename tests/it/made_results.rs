@@ -34,7 +34,8 @@ fn object(folder: &Path, n: u32) {
     file.write_to_file(folder.join(format!("{n}.dcm"))).unwrap();
 }
 
-fn report(n: u32) -> ScreeningReport {
+/// An answer about series `1.2.<n>.1`.
+pub(crate) fn report(n: u32) -> ScreeningReport {
     let model = serde_json::json!({ "name": "m", "version": "1", "sha256": "0" });
     let gland = |side: &str, decision: &str| {
         serde_json::json!({

@@ -51,9 +51,9 @@ fn units(endings: &[&str]) -> Vec<String> {
 #[test]
 fn the_units_are_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = units(&[".service", ".socket"]).into_iter().map(|name| {
+    let paths = units(&[".service", ".socket", ".timer"]).into_iter().map(|name| {
         let unit = std::fs::read_to_string(file(&name)).unwrap();
-        assert!(name.ends_with(".socket") || unit.contains("=/usr/bin/parotidd "), "{name}");
+        assert!(!name.ends_with(".service") || unit.contains("=/usr/bin/parotidd "), "{name}");
         // As installed, but with the program that was just built: `verify` wants to see it.
         let program = format!("={} ", env!("CARGO_BIN_EXE_parotidd"));
         let path = folder.path().join(name);
@@ -71,7 +71,9 @@ fn the_units_are_clean() {
 
 #[test]
 fn the_services_are_sandboxed() {
-    for unit in units(&[".service"]) {
+    // Those of root are few, and each says what it needs root for.
+    let ours = |name: &String| !values(name, "User").is_empty();
+    for unit in units(&[".service"]).into_iter().filter(ours) {
         let unit = file(&unit);
         let threshold = format!("--threshold={EXPOSURE_MAX}");
         let arguments =
@@ -98,6 +100,21 @@ fn the_socket_is_that_of_the_settings_as_shipped() {
     // It screens without being called, and the port is there before it.
     assert_eq!(values("parotidd.service", "WantedBy"), ["multi-user.target"]);
     assert_eq!(values("parotidd.service", "Also"), ["parotidd.socket"]);
+}
+
+#[test]
+fn a_new_box_is_copied_each_night() {
+    let preset = std::fs::read_to_string(file("90-parotidd.preset")).unwrap();
+    assert!(preset.contains("\nenable parotidd-backup.timer\n"));
+    let settings = read(&std::fs::read_to_string(file("parotidd.toml")).unwrap());
+    let name = settings.backup.folder.unwrap();
+    let name = name.strip_prefix("/var/lib").unwrap().to_str().unwrap().to_owned();
+    let folders = values("parotidd-backup.service", "StateDirectory").join(" ");
+    assert!(folders.split(' ').any(|folder| folder == name));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/backup.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(read(example).backup.other_disk);
 }
 
 #[test]

@@ -195,6 +195,19 @@ async fn nothing_is_a_success_that_was_not_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_asks_to_come_again_and_keeps_nothing() {
+    let server = Server::start_full().await;
+    let n_prepared = server.n_part_files();
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["1.2.3", "1.2.4"].map(|uid| write_file(dir.path(), uid, 100_000));
+    let outcomes = scu::store::send(server.address, &scu("CT1"), &files).await.unwrap();
+    let is_refused = |it| matches!(it, &SendOutcome::Answered(StoreStatus::OutOfResources));
+    assert!(outcomes.len() == 2 && outcomes.iter().all(is_refused));
+    assert_eq!((server.files().len(), server.n_part_files()), (0, n_prepared));
+    server.expect_alive().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn other_services_are_declined() {
     let server = Server::start().await;
     let mut peer = RawPeer::associated(&server).await;

@@ -94,5 +94,11 @@ pub(in crate::console) fn words(kind: AuditKind) -> &'static str {
         AuditKind::UserChanged => "account changed",
         AuditKind::SeriesOpened => "images opened",
         AuditKind::DeliveryRetried => "delivery tried again",
+        AuditKind::RefusalSeen => "refused delivery acknowledged",
+        AuditKind::ImagesRemoved => "images removed",
+        AuditKind::LateImages => "late images not screened",
+        AuditKind::ResultsRemoved => "results removed",
+        AuditKind::Restored => "backup restored",
+        AuditKind::Rebuilt => "database made anew",
     }
 }

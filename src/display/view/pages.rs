@@ -245,8 +245,9 @@ impl Composer<'_> {
     pub(super) fn disk_low(&self, disk: Disk) -> View {
         let texts = self.texts;
         let free = gigabytes(texts, disk.free_bytes);
+        let detail = if disk.is_full() { &texts.disk_full_detail } else { &texts.disk_low_detail };
         View {
-            detail: Some(texts.disk_low_detail.clone()),
+            detail: Some(detail.clone()),
             ..self.page(
                 Page::DiskLow,
                 &texts.disk_low,

@@ -108,7 +108,9 @@ fn the_next_series_does_not_hide_a_flag() {
 #[test]
 fn the_machines_troubles_have_pages_of_their_own() {
     let rest = || Status { activity: Activity::Ready, ..Status::default() };
-    let low = Some(Disk { free_bytes: 2_000_000_000, is_low: true });
+    let low = Some(Disk::new(2_000_000_000));
+    let full = view(&Status { disk: Some(Disk::new(2_000_000)), ..rest() });
+    assert!(full.page == Page::DiskLow && full.detail.unwrap().contains("are refused until"));
     let hot = Some(Thermal { celsius: 91.0, throttled: true });
     let check = |status: Status, page: Page| assert_eq!(view(&status).page, page);
     check(Status { disk: low, thermal: hot, ..rest() }, Page::DiskLow);

@@ -47,6 +47,12 @@ pub enum SpoolError {
     /// A folder could not be synced, so nothing in it counts as received.
     #[error("could not sync the folders of the spool")]
     SyncFolder(#[source] Arc<io::Error>),
+    /// The disk is all but full.
+    #[error("{free_bytes} bytes are left on the disk, which is too little for images; make room")]
+    NoRoom {
+        /// How many.
+        free_bytes: u64,
+    },
     /// More than [`limits::INSTANCE_BYTES_MAX`].
     #[error("instance of more than {} bytes", limits::INSTANCE_BYTES_MAX)]
     TooLarge,

@@ -17,6 +17,7 @@ mod error;
 mod folder_sync;
 mod part_file;
 mod prepared;
+mod removal;
 mod seal;
 
 use std::collections::HashSet;
@@ -24,17 +25,19 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 pub use self::error::SpoolError;
 use self::folder_sync::FolderSync;
 pub use self::part_file::PartFile;
 use self::prepared::Prepared;
+pub use self::removal::Unneeded;
 use crate::dicom::header::InstanceIdentity;
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopInstanceUid};
+use crate::disk;
 use crate::limits;
 
 /// Ending of a file that is not finished.
@@ -51,6 +54,8 @@ pub struct SpoolOptions {
     pub prepared: PathBuf,
     /// Files made ahead, each as large as what arrives.
     pub n_prepared: usize,
+    /// Free bytes of the disk below which nothing is begun.
+    pub free_bytes_min: u64,
 }
 
 impl SpoolOptions {
@@ -58,7 +63,7 @@ impl SpoolOptions {
     #[must_use]
     pub fn of(data_dir: &Path, n_prepared: usize) -> Self {
         let (folder, prepared) = (data_dir.join("spool"), data_dir.join("prepared"));
-        Self { folder, prepared, n_prepared }
+        Self { folder, prepared, n_prepared, free_bytes_min: limits::DISK_FREE_BYTES_STOP }
     }
 }
 
@@ -80,6 +85,9 @@ pub struct Spool {
     /// Series folders whose own entry is durable, so that it isn't synced for each instance.
     durable_folders: Mutex<HashSet<SeriesInstanceUid>>,
     n_begun: AtomicU64,
+    free_bytes_min: u64,
+    /// Held by who gives a file its name, and alone by who removes one: what was looked at is what is removed.
+    naming: RwLock<()>,
 }
 
 impl Spool {
@@ -95,6 +103,8 @@ impl Spool {
             sync: FolderSync::default(),
             durable_folders: Mutex::default(),
             n_begun: AtomicU64::new(0),
+            free_bytes_min: options.free_bytes_min,
+            naming: RwLock::default(),
         };
         let mut left = Leftovers::default();
         for path in list(&options.prepared)?.into_iter().chain(list(&options.folder)?) {
@@ -176,8 +186,14 @@ impl Spool {
         self.n_begun.load(Ordering::Relaxed)
     }
 
-    /// Starts a file: writes its front. Two writers of the same instance do not meet.
+    /// Starts a file: writes its front. Two writers of the same instance do not meet. Refuses on a disk that is
+    /// all but full, while there is still room for what follows from the images that are here.
     pub fn begin(self: &Arc<Self>, meta: FileMeta) -> Result<PartFile, SpoolError> {
+        let room = disk::room(&self.folder)
+            .map_err(|source| SpoolError::Read { path: self.folder.clone(), source })?;
+        if room.free_bytes < self.free_bytes_min {
+            return Err(SpoolError::NoRoom { free_bytes: room.free_bytes });
+        }
         self.n_begun.fetch_add(1, Ordering::Relaxed);
         match self.prepared.take() {
             Some(path) => PartFile::over(Arc::clone(self), path, meta),
@@ -188,11 +204,16 @@ impl Spool {
     /// Every finished file, relative to the spool's folder, in order of name. After a power cut some
     /// of them may be unknown to the database.
     pub fn recover(&self) -> Result<Vec<PathBuf>, SpoolError> {
+        Self::finished(&self.folder)
+    }
+
+    /// As [`Spool::recover`], of a spool's folder that nobody has opened.
+    pub fn finished(spool: &Path) -> Result<Vec<PathBuf>, SpoolError> {
         let mut finished = Vec::new();
-        for folder in list(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
+        for folder in list(spool)?.into_iter().filter(|path| path.is_dir()) {
             for path in list(&folder)? {
                 let is_finished = path.extension().is_some_and(|extension| extension == DCM);
-                if is_finished && let Ok(relative) = path.strip_prefix(&self.folder) {
+                if is_finished && let Ok(relative) = path.strip_prefix(spool) {
                     finished.push(relative.to_owned());
                 }
             }
@@ -259,6 +280,7 @@ impl Spool {
     ) -> Result<(), SpoolError> {
         let to = self.folder.join(relative);
         let write = |source| SpoolError::Write { path: path.to_owned(), source };
+        let _naming = self.naming.read().unwrap_or_else(PoisonError::into_inner);
         match fs::rename(path, &to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.make_folder(series)?;

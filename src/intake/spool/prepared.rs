@@ -12,10 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::statvfs::statvfs;
-
 use super::PART;
 use crate::dicom::part10::PREAMBLE_BYTES;
+use crate::disk;
 use crate::limits;
 
 /// What a file system gives out at a time.
@@ -145,9 +144,7 @@ impl Prepared {
     }
 
     fn has_room(&self) -> io::Result<bool> {
-        let disk = statvfs(&self.folder)?;
-        let free = disk.blocks_available() * disk.fragment_size();
-        Ok(free >= limits::PREPARED_FREE_BYTES_MIN)
+        Ok(disk::room(&self.folder)?.free_bytes >= limits::PREPARED_FREE_BYTES_MIN)
     }
 
     fn stock(&self) -> MutexGuard<'_, Stock> {

@@ -2,6 +2,7 @@
 
 mod peer;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -153,6 +154,15 @@ async fn each_failure_has_its_reason() {
     assert_eq!((answer.status, answer.failed()), (409, vec![("1.2.3.1".to_owned(), 0xA900)]));
     let answer = exchange(&server, &post("/studies/1.2.6", &parts[..1])).await;
     assert_eq!((answer.status, answer.stored()), (200, vec!["1.2.3.1".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_503() {
+    let server = StowServer::start_over(Server::start_full().await, |_| {}).await;
+    let answer = exchange(&server, &post("/studies", &[part(&instance("1.2.3.1", 5000))])).await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.head.contains("\nretry-after: 10"), "{}", answer.head);
+    assert_eq!(server.server.files(), [] as [PathBuf; 0]);
 }
 
 #[tokio::test]

@@ -156,8 +156,23 @@ impl Server {
         tls: Option<Acceptor>,
         edit: impl FnOnce(&mut ScpOptions),
     ) -> Self {
+        Self::start_in(tls, edit, |_| {}).await
+    }
+
+    /// On a disk that is full.
+    pub(super) async fn start_full() -> Self {
+        Self::start_in(None, |_| {}, |spool| spool.free_bytes_min = u64::MAX).await
+    }
+
+    async fn start_in(
+        tls: Option<Acceptor>,
+        edit: impl FnOnce(&mut ScpOptions),
+        edit_spool: impl FnOnce(&mut SpoolOptions),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&SpoolOptions::of(dir.path(), 2)).unwrap().0;
+        let mut spool = SpoolOptions::of(dir.path(), 2);
+        edit_spool(&mut spool);
+        let spool = Spool::open(&spool).unwrap().0;
         // Some instances find a prepared file, the others none.
         spool.prepare(Duration::from_secs(60)).unwrap();
         let spool = Arc::new(spool);

@@ -29,7 +29,11 @@ impl StowServer {
     }
 
     pub(super) async fn start_with(edit: impl FnOnce(&mut StowOptions)) -> Self {
-        let server = Server::start().await;
+        Self::start_over(Server::start().await, edit).await
+    }
+
+    /// Beside a server for DIMSE.
+    pub(super) async fn start_over(server: Server, edit: impl FnOnce(&mut StowOptions)) -> Self {
         let mut options = StowOptions {
             base_path: "/dicom-web".to_owned(),
             token: None,
