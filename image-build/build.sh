@@ -15,7 +15,10 @@ source image-build/tools.sh
 
 board=${1:?name a board: $(cd image-build/mkosi.profiles && echo *)}
 [ -d "image-build/mkosi.profiles/$board" ] || fail "no board $board: $(cd image-build/mkosi.profiles && echo *)"
-case $board in *x86_64) debian_arch=amd64 rust_target=x86_64-unknown-linux-gnu ;; *) debian_arch=arm64 rust_target=aarch64-unknown-linux-gnu ;; esac
+case $board in
+  *x86_64) debian_arch=amd64 rust_target=x86_64-unknown-linux-gnu strip=strip ;;
+  *) debian_arch=arm64 rust_target=aarch64-unknown-linux-gnu strip=aarch64-linux-gnu-strip ;;
+esac
 version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 
@@ -35,24 +38,17 @@ compile() {
 stage() {
   local root=$work/stage/$board/files unit
   rm -rf "$root"
-  install -D -m 755 "$program" "$root/usr/bin/parotidd"
-  strip_foreign "$root/usr/bin/parotidd"
-  for unit in systemd/*.service systemd/*.socket systemd/*.timer systemd/*.path systemd/*.target; do
-    [ -e "$unit" ] && install -D -m 644 "$unit" "$root/usr/lib/systemd/system/$(basename "$unit")"
+  mkdir -p "$root/usr/bin"
+  $strip -o "$root/usr/bin/parotidd" "$program"
+  for unit in systemd/*.{service,socket,timer,path}; do
+    install -D -m 644 "$unit" "$root/usr/lib/systemd/system/$(basename "$unit")"
   done
   install -D -m 644 systemd/parotidd.sysusers "$root/usr/lib/sysusers.d/parotidd.conf"
   install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
   install -D -m 644 systemd/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
-  for unit in systemd/*.rules systemd/parotidd.udev; do
-    [ -e "$unit" ] && install -D -m 644 "$unit" "$root/usr/lib/udev/rules.d/90-$(basename "${unit%.*}").rules"
-  done
+  install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
+  install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
   install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.pgp"
-  cp -a "image-build/boards/$board/." "$root/" 2>/dev/null || true
-}
-
-strip_foreign() {
-  tools objcopy_for_$debian_arch true 2>/dev/null || true
-  case $debian_arch in arm64) aarch64-linux-gnu-strip "$1" ;; *) strip "$1" ;; esac
 }
 
 kernel() {
@@ -78,7 +74,7 @@ make_image() {
       --output-directory "/work/out/$1" --cache-directory /work/cache --package-cache-dir /work/packages \
       --workspace-directory /work/workspace --extra-tree "/work/stage/$1/kernel" --extra-tree "/work/stage/$1/files" \
       --initrd "/work/stage/$1/modules.cpio.zst" \
-      --secure-boot-key /work/keys/secure-boot.key --secure-boot-certificate /work/keys/secure-boot.crt build' \
+      --secure-boot-key /keys/secure-boot.key --secure-boot-certificate /keys/secure-boot.crt build' \
     mkosi "$board" "$version" "$SOURCE_DATE_EPOCH" "$(seed)"
 }
 
@@ -109,15 +105,19 @@ partition_uuid() {
 
 make_tools
 register_emulator
-keys_folder=${KEYS:-$work/keys}
+mkdir -p "${KEYS:=$work/keys}"
+keys_folder=$(cd "$KEYS" && pwd)
 image-build/keys.sh make "$keys_folder"
 program=${2:-$(compile)}
 kernel
 stage
 make_image
 make_update
-zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$work/$board/parotidd_${version}_$board.raw.zst"
-cp "$work/out/$board/parotidd_$version.manifest" "$work/$board/parotidd_${version}_$board.packages"
-python3 image-build/sbom.py "$work/$board/parotidd_${version}_$board.packages" >"$work/$board/parotidd_${version}_$board.cdx.json"
-(cd "$work/$board" && sha256sum -- *.zst *.cdx.json *.packages >SHA256SUMS)
+name=parotidd_${version}_$board
+zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$work/$board/$name.raw.zst"
+cp "$work/out/$board/parotidd_$version.manifest" "$work/$board/$name.packages"
+cargo metadata --format-version 1 --locked --filter-platform $rust_target >"$work/metadata.json"
+tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/$3.packages" "$(ls linux-image-*.deb | tail -1)" \
+  /work/metadata.json >"/work/$3.cdx.json"' sbom $debian_arch "$version" "$board/$name"
+(cd "$work/$board" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
 ls -la "$work/$board" "$work/$board/update" >&2

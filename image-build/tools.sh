@@ -45,12 +45,16 @@ register_emulator() {
 # `pivot_root`, not `chroot`: mkosi makes namespaces of its own inside.
 tools() {
   # shellcheck disable=SC2016 # expanded inside
-  REPOSITORY=$repository WORK=$work unshare --mount bash -euc '
+  REPOSITORY=$repository WORK=$work KEYS_FOLDER=${keys_folder:-} unshare --mount bash -euc '
     root=$WORK/tools
     mount --bind "$root" "$root"
     mkdir -p "$root"/{src,work,.old}
     mount --bind "$REPOSITORY" "$root/src"
     mount --bind "$WORK" "$root/work"
+    if [ -n "$KEYS_FOLDER" ]; then
+      mkdir -p "$root/keys"
+      mount --bind "$KEYS_FOLDER" "$root/keys"
+    fi
     mount -t proc proc "$root/proc"
     mount --rbind /sys "$root/sys"
     mount --rbind /dev "$root/dev"
