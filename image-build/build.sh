@@ -47,8 +47,8 @@ stage() {
   install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
   install -D -m 644 systemd/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
-  install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
-  install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.pgp"
+  [ ! -e systemd/parotidd-stick.rules ] || install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
+  install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.gpg"
 }
 
 kernel() {
