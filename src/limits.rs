@@ -489,6 +489,18 @@ pub const FIREWALL_NEW_BURST: u32 = 400;
 pub const FIREWALL_PEERS_MAX: u32 = 4096;
 /// Echo requests (ping) a second that are answered.
 pub const FIREWALL_ECHO_PER_SECOND: u32 = 20;
+/// Largest settings file on a stick, in bytes: some hundred destinations.
+pub const SETTINGS_BYTES_MAX: u64 = 256 * 1024;
+/// Largest file with the code that the display shows, in bytes.
+pub const STICK_CODE_BYTES_MAX: u64 = 256;
+/// How long such a code is good: a walk to the computer that wrote the stick, and back.
+pub const STICK_CODE_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Most changes of settings that the answer on a stick lists.
+pub const STICK_CHANGES_SHOWN_MAX: usize = 100;
+/// Largest file in a support bundle, in bytes: twenty thousand lines of the journal.
+pub const SUPPORT_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Time that a tool of the system's has to say what it knows for a support bundle.
+pub const SUPPORT_TOOL_TIME: Duration = Duration::from_secs(20);
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -39,6 +39,7 @@ use tokio::sync::Semaphore;
 
 use self::access::Limiter;
 pub use self::access::passwords::{PasswordError, hash, user_name};
+pub use self::access::person_code::PersonCode;
 use self::access::sessions::Sessions;
 use self::access::set_up::SetUpCode;
 pub use self::certificate::{CertificateError, ConsoleCertificate};

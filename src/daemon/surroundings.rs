@@ -8,9 +8,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::stopped;
+use crate::appliance::stick::code::{CODES, shown};
 use crate::clock::Clock;
 use crate::limits::SURROUNDINGS_CHECK;
-use crate::status::{ClockTrust, Status};
+use crate::status::{ClockTrust, Status, StickCode};
 use crate::status_writer::StatusWriter;
 use crate::system::board::Board;
 use crate::system::surroundings::{Surroundings, look};
@@ -29,10 +30,15 @@ pub(super) async fn run(
             let (board, data_dir) = (Arc::clone(&board), data_dir.clone());
             let (unix_ms, was_throttled) = (clock.unix_ms(), status.is_throttled());
             let looked = spawn_blocking(move || {
-                look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled)
+                let code = shown(Path::new(CODES), unix_ms).map(|it| StickCode(it.shown()));
+                (look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled), code)
             });
-            if let Ok(seen) = looked.await {
-                status.modify_if(|status| take(status, seen));
+            if let Ok((seen, code)) = looked.await {
+                status.modify_if(|status| {
+                    let is_news = status.stick_code != code;
+                    status.stick_code = code;
+                    take(status, seen) || is_news
+                });
             }
             sleep(SURROUNDINGS_CHECK).await;
         }

@@ -40,11 +40,15 @@ pub enum AuditKind {
     SeriesOpened,
     /// A person had a delivery tried again.
     DeliveryRetried,
+    /// Results with their patients were written to a medium.
+    ResultsExported,
+    /// Settings were taken over.
+    SettingsChanged,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -60,6 +64,8 @@ impl AuditKind {
         Self::UserChanged,
         Self::SeriesOpened,
         Self::DeliveryRetried,
+        Self::ResultsExported,
+        Self::SettingsChanged,
     ];
 
     /// The stable code.
@@ -81,6 +87,8 @@ impl AuditKind {
             Self::UserChanged => "user_changed",
             Self::SeriesOpened => "series_opened",
             Self::DeliveryRetried => "delivery_retried",
+            Self::ResultsExported => "results_exported",
+            Self::SettingsChanged => "settings_changed",
         }
     }
 }

@@ -94,5 +94,7 @@ pub(in crate::console) fn words(kind: AuditKind) -> &'static str {
         AuditKind::UserChanged => "account changed",
         AuditKind::SeriesOpened => "images opened",
         AuditKind::DeliveryRetried => "delivery tried again",
+        AuditKind::ResultsExported => "results written to a medium",
+        AuditKind::SettingsChanged => "settings changed",
     }
 }
