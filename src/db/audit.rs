@@ -44,11 +44,13 @@ pub enum AuditKind {
     ResultsExported,
     /// Settings were taken over.
     SettingsChanged,
+    /// A person asked whether another system is there.
+    PeerAsked,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -66,6 +68,7 @@ impl AuditKind {
         Self::DeliveryRetried,
         Self::ResultsExported,
         Self::SettingsChanged,
+        Self::PeerAsked,
     ];
 
     /// The stable code.
@@ -89,6 +92,7 @@ impl AuditKind {
             Self::DeliveryRetried => "delivery_retried",
             Self::ResultsExported => "results_exported",
             Self::SettingsChanged => "settings_changed",
+            Self::PeerAsked => "peer_asked",
         }
     }
 }

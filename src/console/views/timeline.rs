@@ -96,5 +96,6 @@ pub(in crate::console) fn words(kind: AuditKind) -> &'static str {
         AuditKind::DeliveryRetried => "delivery tried again",
         AuditKind::ResultsExported => "results written to a medium",
         AuditKind::SettingsChanged => "settings changed",
+        AuditKind::PeerAsked => "another system was asked",
     }
 }
