@@ -7,7 +7,7 @@
 //! DICOM's bytes), `intake` (instances to volumes), `db` (SQLite), `evaluation` (labelled cohorts),
 //! `delivery` (durable outbox), `worklist` (orders), `display`, `console` (pages behind links), `review`
 //! (answers beside radiologists' reports), `system`, `panel` (lamps, buzzer and
-//! button), then `worker`, `export` (de-identified cohorts), `appliance` (what the box's operating system is told),
+//! button), then `worker`, `export` (de-identified cohorts), `appliance` (what the box's operating system is told, and what a stick asks),
 //! `daemon` and `cli`.
 
 #![cfg_attr(

@@ -475,6 +475,8 @@ pub const HOT_REST_MAX: Duration = Duration::from_secs(8);
 
 const _: () = assert!(BUTTON_DEBOUNCE.as_millis() < ALERT_SHOWN_MIN.as_millis());
 const _: () = assert!(BUTTON_LONG.as_secs() + LAMP_TEST.as_secs() < BUTTON_STUCK.as_secs());
+// Who asks whether a system is there is answered: connection, TLS, association.
+const _: () = assert!(3 * ECHO_TIME.as_secs() < CONSOLE_REQUEST_TIME.as_secs());
 // A machine that is hot still stops in time.
 const _: () = assert!(HOT_REST_MAX.as_secs() < DRAIN.as_secs());
 const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());
@@ -515,6 +517,22 @@ pub const FIREWALL_NEW_BURST: u32 = 400;
 pub const FIREWALL_PEERS_MAX: u32 = 4096;
 /// Echo requests (ping) a second that are answered.
 pub const FIREWALL_ECHO_PER_SECOND: u32 = 20;
+/// Largest settings file on a stick, in bytes: some hundred destinations.
+pub const SETTINGS_BYTES_MAX: u64 = 256 * 1024;
+/// Largest file with the code that the display shows, in bytes.
+pub const STICK_CODE_BYTES_MAX: u64 = 256;
+/// How long such a code is good: a walk to the computer that wrote the stick, and back.
+pub const STICK_CODE_LIFE: Duration = Duration::from_secs(60 * 60);
+/// Most changes of settings that the answer on a stick lists.
+pub const STICK_CHANGES_SHOWN_MAX: usize = 100;
+/// Largest file in a support bundle, in bytes: twenty thousand lines of the journal.
+pub const SUPPORT_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Time that a tool of the system's has to say what it knows for a support bundle.
+pub const SUPPORT_TOOL_TIME: Duration = Duration::from_secs(20);
+/// Bytes of the kernel's tree of routes that are read for our own address.
+pub const ROUTES_BYTES_MAX: u64 = 64 * 1024;
+/// Time that another system has for each step of the answer whether it is there.
+pub const ECHO_TIME: Duration = Duration::from_secs(8);
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -72,6 +72,9 @@ pub struct Status {
     /// What a person needs to set the appliance up for the first time; `None` once it is.
     #[serde(skip)]
     pub setup: Option<SetupCode>,
+    /// What a person needs to have settings or results of a USB stick taken or written; `None` while nobody asks.
+    #[serde(skip)]
+    pub stick_code: Option<StickCode>,
     /// Whom the images at hand are of, as the settings let it be shown.
     #[serde(skip)]
     pub patients: Patients,
@@ -160,6 +163,17 @@ impl std::fmt::Debug for SetupCode {
     /// Not the code: whoever reads a log does not stand before the appliance.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SetupCode({})", self.address)
+    }
+}
+
+/// The code to be written on a USB stick: it shows that the person stands before the appliance.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StickCode(pub String);
+
+impl std::fmt::Debug for StickCode {
+    /// Not the code, as for [`SetupCode`].
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StickCode")
     }
 }
 

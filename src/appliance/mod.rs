@@ -12,7 +12,11 @@ pub mod apply;
 mod firewall;
 mod network;
 pub mod put;
+pub mod redact;
 pub mod render;
+pub mod results;
 pub mod settings;
+pub mod stick;
+pub mod support;
 
 pub use self::settings::{ApplianceSettings, ApplianceSettingsError};

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use super::stick::{self, StickArgs};
 use crate::appliance::apply::{apply, steps};
 use crate::appliance::put::{put, replace};
 use crate::appliance::render::{FIREWALL, RenderedFile, Told, closed, render};
@@ -30,6 +31,7 @@ pub struct ApplianceArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     Configure(ConfigureArgs),
+    Stick(StickArgs),
 }
 
 /// Tell the operating system what the settings say of network, time, firewall, ports and name
@@ -58,6 +60,7 @@ struct ConfigureArgs {
 pub fn run(args: &ApplianceArgs) -> Result<ExitCode> {
     match &args.action {
         Action::Configure(args) => configure(args),
+        Action::Stick(args) => stick::run(args),
     }
 }
 

@@ -7,9 +7,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::delivery::policy::{AlertSettings, STUDY};
-use crate::delivery::{Means, channels};
 
 /// Check settings without starting anything, and print all of them with their defaults
 ///
@@ -29,13 +28,7 @@ pub struct CheckConfigArgs {
 /// When the settings cannot be used.
 pub fn run(args: &CheckConfigArgs) -> Result<()> {
     let config = Config::load(Some(&args.file))?;
-    let tls = config.dicom.load_tls(SystemClock::new().unix_ms())?;
-    config.stow.load_token()?;
-    config.board()?;
-    let (calling_ae, results) = (&config.dicom.ae_title, config.results());
-    let means =
-        Means { calling_ae, results, tls: tls.as_ref(), commitments: std::sync::Arc::default() };
-    channels(&config.destinations, &means).map_err(ConfigError::from)?;
+    config.check_files(SystemClock::new().unix_ms())?;
     let mut text =
         toml::to_string_pretty(&config).context("could not write the settings as TOML")?;
     text.push_str(&expectation(&config.alerts));

@@ -5,16 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
-use super::{EXIT_NO_USABLE_INPUT, person, progress, screener};
-use crate::clock::{Clock as _, SystemClock};
+use super::{EXIT_NO_USABLE_INPUT, prepare_folder, progress, screener, start_of_day, write_down};
+use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::db::audit::{self, AuditKind, NewAuditEvent};
-use crate::db::beside;
+use crate::db::audit::AuditKind;
 use crate::db::cases::CaseReader;
 use crate::db::results::ResultId;
 use crate::dicom::uid::SeriesInstanceUid;
@@ -103,21 +101,10 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let path = args.out.join(TABLE);
     fs::write(&path, table(&exported))
         .with_context(|| format!("could not write `{}`", path.display()))?;
-    write_down(&config, exported.len())?;
+    let detail = format!("{} de-identified cases", exported.len());
+    write_down(&config, AuditKind::Exported, detail)
+        .context("the cases were exported, and the audit trail does not say so")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Who took cases out of the appliance is in its audit trail.
-fn write_down(config: &Config, n_cases: usize) -> Result<()> {
-    let event = NewAuditEvent {
-        at_unix_ms: SystemClock::new().unix_ms(),
-        kind: AuditKind::Exported,
-        result: None,
-        actor: person(),
-        detail: format!("{n_cases} de-identified cases"),
-    };
-    beside::run(&config.database(), audit::record(event))
-        .context("the cases were exported, and the audit trail does not say so")
 }
 
 /// Each in its turn, with a line about it; says which were exported.
@@ -161,29 +148,6 @@ fn left_out_line(series: &SeriesInstanceUid, why: &NotExported) -> String {
 
 fn print(text: &str) -> Result<()> {
     io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
-}
-
-/// Milliseconds since 1970 UTC.
-fn start_of_day(date: Date) -> Result<i64> {
-    let start = date.to_zoned_datetime(TimeZone::system()).context("there is no such day")?;
-    Ok(start.timestamp().as_millisecond())
-}
-
-/// Makes the folder, or sees that it is empty; says whether it made it.
-fn prepare_folder(out: &Path) -> Result<bool> {
-    match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(false),
-        Ok(false) => bail!(
-            "`{}` is not empty; name a new folder, so that no two exports are mixed",
-            out.display()
-        ),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(out)
-                .with_context(|| format!("could not create `{}`", out.display()))?;
-            Ok(true)
-        }
-        Err(error) => Err(error).with_context(|| format!("could not read `{}`", out.display())),
-    }
 }
 
 /// A folder for what still has the patient in it, beside the spool that has it too; removed at the end.

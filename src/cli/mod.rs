@@ -1,12 +1,19 @@
 //! One file a command: parses its arguments, calls downward, prints the result.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
+use crate::db::audit::{AuditKind, NewAuditEvent, record};
+use crate::db::{DbError, beside};
 use crate::inference::{InstructionSet, Models};
 use crate::screening::{DecisionPolicy, Screener};
 
@@ -20,6 +27,7 @@ pub mod completions;
 pub mod demo;
 pub mod evaluate;
 pub mod export;
+pub mod export_results;
 pub mod feedback;
 pub mod man;
 pub mod phantom;
@@ -35,6 +43,8 @@ mod screen_files;
 pub mod self_test;
 pub mod status;
 mod status_watch;
+mod stick;
+pub mod support_bundle;
 pub mod user;
 mod whole_volume;
 
@@ -96,6 +106,7 @@ enum Command {
     Prepare(prepare::PrepareArgs),
     Evaluate(evaluate::EvaluateArgs),
     Export(export::ExportArgs),
+    ExportResults(export_results::ExportResultsArgs),
     Status(status::StatusArgs),
     Alerts(alerts::AlertsArgs),
     Acknowledge(alerts::AcknowledgeArgs),
@@ -109,6 +120,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     SelfTest(self_test::SelfTestArgs),
+    SupportBundle(support_bundle::SupportBundleArgs),
     Appliance(appliance::ApplianceArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -139,6 +151,7 @@ impl Cli {
             Command::Prepare(args) => prepare::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Export(args) => export::run(&args),
+            Command::ExportResults(args) => export_results::run(&args),
             Command::Status(args) => status::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Alerts(args) => alerts::list(&args).map(|()| ExitCode::SUCCESS),
             Command::Acknowledge(args) => alerts::acknowledge(&args),
@@ -152,6 +165,7 @@ impl Cli {
             Command::Retention(args) => retention::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
+            Command::SupportBundle(args) => support_bundle::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Appliance(args) => appliance::run(&args),
             Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
@@ -185,6 +199,41 @@ fn database(config: &Config) -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+/// Who took something out of the appliance is in its audit trail.
+fn write_down(config: &Config, kind: AuditKind, detail: String) -> Result<(), DbError> {
+    let event = NewAuditEvent {
+        at_unix_ms: SystemClock::new().unix_ms(),
+        kind,
+        result: None,
+        actor: person(),
+        detail,
+    };
+    beside::run(&config.database(), record(event))
+}
+
+/// Milliseconds since 1970 UTC of the beginning of a day, by this machine's time.
+fn start_of_day(date: Date) -> Result<i64> {
+    let start = date.to_zoned_datetime(TimeZone::system()).context("there is no such day")?;
+    Ok(start.timestamp().as_millisecond())
+}
+
+/// Makes a folder, or sees that it is empty; says whether it made it.
+fn prepare_folder(out: &Path) -> Result<bool> {
+    match fs::read_dir(out).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(false),
+        Ok(false) => bail!(
+            "`{}` is not empty; name a new folder, so that no two exports are mixed",
+            out.display()
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(out)
+                .with_context(|| format!("could not create `{}`", out.display()))?;
+            Ok(true)
+        }
+        Err(error) => Err(error).with_context(|| format!("could not read `{}`", out.display())),
+    }
 }
 
 /// Networks and policy from a folder, or the built-in ones, on the configured instructions.

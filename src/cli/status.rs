@@ -108,6 +108,20 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     if args.watch {
         return status_watch::run(&config);
     }
+    let report = read(config)?;
+    let text = match args.format {
+        Format::Json => serde_json::to_string(&report)? + "\n",
+        Format::Text => text(&report),
+    };
+    io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
+}
+
+/// The same as JSON over several lines.
+pub(super) fn json(config: Config) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&read(config)?)? + "\n")
+}
+
+fn read(config: Config) -> Result<StatusReport> {
     let path = database(&config)?;
     let summary = summary::read(&path)?;
     let models =
@@ -115,11 +129,7 @@ pub fn run(args: &StatusArgs) -> Result<()> {
     let has_worklist = config.worklist.is_some();
     let mut report = report(summary, models, config);
     report.worklist = report.worklist.filter(|_| has_worklist);
-    let text = match args.format {
-        Format::Json => serde_json::to_string(&report)? + "\n",
-        Format::Text => text(&report),
-    };
-    io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
+    Ok(report)
 }
 
 fn report(summary: Summary, models: Models, config: Config) -> StatusReport {

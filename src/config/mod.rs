@@ -1,10 +1,12 @@
 //! TOML to a checked [`Config`]; every default is written here.
 //!
 //! Nothing is bound, opened or created while settings are read. Unknown keys are errors. Files that settings
-//! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`], [`Config::board`].
+//! name are opened by who needs them: [`DicomConfig::load_tls`], [`StowConfig::load_token`], [`Config::board`];
+//! all of them at once by [`Config::check_files`].
 
 mod display;
 mod error;
+mod files;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

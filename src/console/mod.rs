@@ -13,6 +13,7 @@ mod access;
 mod api;
 mod assets;
 mod certificate;
+mod echo;
 mod events;
 mod headers;
 mod metrics;
@@ -39,9 +40,12 @@ use tokio::sync::Semaphore;
 
 use self::access::Limiter;
 pub use self::access::passwords::{PasswordError, hash, user_name};
+pub use self::access::person_code::PersonCode;
 use self::access::sessions::Sessions;
 use self::access::set_up::SetUpCode;
 pub use self::certificate::{CertificateError, ConsoleCertificate};
+pub use self::echo::EchoPeer;
+use self::echo::Echoes;
 use self::events::Changed;
 use self::patients::Patients;
 pub use self::settings::{ConsoleSettings, ConsoleSettingsError, ConsoleTls, Protection};
@@ -70,6 +74,8 @@ pub struct ConsoleOptions {
     pub status: Arc<StatusWriter>,
     /// Wakes the outbox for what is tried again.
     pub outbox: Waker,
+    /// Other DICOM systems that may be asked whether they are there.
+    pub peers: Vec<EchoPeer>,
     /// What does not change.
     pub site: Site,
     /// The folder that instances' paths start from.
@@ -101,6 +107,7 @@ pub struct Console {
     changed: Changed,
     patients: Arc<Patients>,
     shelf: Shelf,
+    echoes: Echoes,
 }
 
 impl Console {
@@ -118,6 +125,7 @@ impl Console {
             changed: Changed::new(),
             patients: Arc::new(Patients::new(options.spool.clone())),
             shelf: Shelf::new(options.spool, options.results),
+            echoes: Echoes::new(options.peers),
             is_tls: options.certificate.is_some(),
             certificate: options.certificate,
             db: options.db,
@@ -145,7 +153,7 @@ impl Console {
     }
 
     fn router(self: Arc<Self>) -> Router {
-        use self::pages::{account, audit, day, outbox, review, series, site, users};
+        use self::pages::{account, audit, day, outbox, peers, review, series, site, users};
         let is_tls = self.is_tls;
         let pages = Router::new()
             .route("/", get(day::home))
@@ -165,6 +173,7 @@ impl Console {
             .route("/storage", get(site::storage))
             .route("/models", get(site::models))
             .route("/settings", get(site::settings))
+            .route("/settings/peers/{name}/echo", post(peers::ask))
             .route("/audit", get(audit::show))
             .route("/users", get(users::show).post(users::create))
             .route("/users/{name}/password", post(users::password))

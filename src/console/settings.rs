@@ -1,6 +1,6 @@
 //! The `[console]` section.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,22 @@ impl ConsoleSettings {
         }
     }
 
+    /// What a person types who stands before the display: by the address that the machine has now where it listens on all
+    /// of them. `None` where there are no pages.
+    #[must_use]
+    pub fn address_at(&self, machine: Option<IpAddr>) -> Option<String> {
+        match (self.listen.first(), machine) {
+            (Some(address), Some(ip)) if address.ip().is_unspecified() => {
+                Some(format!("{}://{}", self.scheme(), SocketAddr::new(ip, address.port())))
+            }
+            _ => self.link_base().ok().flatten(),
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.protection() == Protection::Plain { "http" } else { "https" }
+    }
+
     /// What links begin with; `None` where there are none.
     ///
     /// # Errors
@@ -105,10 +121,7 @@ impl ConsoleSettings {
             (None, Some(address)) if address.ip().is_unspecified() => {
                 Err(ConsoleSettingsError::NoBaseUrl(*address))
             }
-            (None, Some(address)) => {
-                let scheme = if self.protection() == Protection::Plain { "http" } else { "https" };
-                Ok(Some(format!("{scheme}://{address}")))
-            }
+            (None, Some(address)) => Ok(Some(format!("{}://{address}", self.scheme()))),
             (None, None) => Ok(None),
         }
     }
@@ -135,6 +148,20 @@ mod tests {
         for wrong in ["ftp://h", "https://", "http://h/?a", "http://u@h/"] {
             assert!(base(&["127.0.0.1:1"], Some(wrong)).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn who_stands_there_is_told_the_machines_own_address() {
+        let at = |text: &str, ip: Option<&str>| {
+            let settings: ConsoleSettings = toml::from_str(text).unwrap();
+            settings.address_at(ip.map(|it| it.parse().unwrap()))
+        };
+        let all = "listen = ['0.0.0.0:8443']\nbase_url = 'https://box.example'";
+        assert_eq!(at(all, Some("10.0.0.7")).unwrap(), "https://10.0.0.7:8443");
+        assert_eq!(at(all, None).unwrap(), "https://box.example");
+        let one = "listen = ['10.0.0.9:80']\nplain_http = true";
+        assert_eq!(at(one, Some("10.0.0.7")).unwrap(), "http://10.0.0.9:80");
+        assert_eq!(at("", Some("10.0.0.7")), None);
     }
 
     #[test]

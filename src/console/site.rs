@@ -35,6 +35,8 @@ pub struct Site {
     pub model_card: String,
     /// Whether there is a worklist to ask.
     pub has_worklist: bool,
+    /// What this machine is called.
+    pub host_name: String,
     /// How the console is reached.
     pub address: String,
     /// SHA-256 of its certificate; `None` without TLS.

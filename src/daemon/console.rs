@@ -5,11 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::DaemonError;
-use super::parts::Parts;
+use super::parts::{Parts, connector};
 use crate::config::Config;
-use crate::console::{Console, ConsoleCertificate, ConsoleOptions, Protection, Site};
+use crate::console::{Console, ConsoleCertificate, ConsoleOptions, EchoPeer, Protection, Site};
 use crate::db::users;
-use crate::delivery::Waker;
+use crate::delivery::{Kind, Waker};
+use crate::dicom::scu::{PeerAddress, ScuOptions};
+use crate::dicom::tls::Tls;
+use crate::dicom::uid::AeTitle;
+use crate::limits::ECHO_TIME;
 
 /// The card of the networks inside the program.
 const MODEL_CARD: &str = include_str!("../../models/README.md");
@@ -18,7 +22,11 @@ const MODEL_CARD_FILE: &str = "README.md";
 
 impl Parts {
     /// The console, where the settings have it listen.
-    pub(super) async fn console(&self, outbox: Waker) -> Result<Option<Arc<Console>>, DaemonError> {
+    pub(super) async fn console(
+        &self,
+        outbox: Waker,
+        tls: Option<&Tls>,
+    ) -> Result<Option<Arc<Console>>, DaemonError> {
         let settings = &self.config.console;
         if settings.listen.is_empty() {
             return Ok(None);
@@ -35,6 +43,7 @@ impl Parts {
             models: self.screener.identities(),
             model_card: model_card(self.config.models_dir.as_deref()),
             has_worklist: self.config.worklist.is_some(),
+            host_name: host_name().unwrap_or_default(),
             address: settings.link_base().ok().flatten().unwrap_or_default(),
             fingerprint: certificate.as_ref().map(|it| it.fingerprint.clone()),
             has_metrics: settings.metrics,
@@ -45,6 +54,7 @@ impl Parts {
             links: self.rules.policy.links.clone(),
             status: Arc::clone(&self.status),
             outbox,
+            peers: peers(&self.config, tls)?,
             site,
             spool: self.spool.folder().to_owned(),
             results: self.config.results(),
@@ -64,14 +74,49 @@ fn certificate(config: &Config) -> Result<Option<ConsoleCertificate>, DaemonErro
     made.map(Some).map_err(DaemonError::Certificate)
 }
 
+fn host_name() -> Option<String> {
+    nix::unistd::gethostname().ok().and_then(|it| it.into_string().ok())
+}
+
+/// Everyone whom the settings have us speak with over DICOM.
+fn peers(config: &Config, tls: Option<&Tls>) -> Result<Vec<EchoPeer>, DaemonError> {
+    let peer = |name: String, role, address: &PeerAddress, ae: &AeTitle, is_tls| {
+        let tls = connector(tls, is_tls, address)?;
+        let options = ScuOptions {
+            timeout: ECHO_TIME,
+            tls,
+            ..ScuOptions::new(config.dicom.ae_title.clone(), ae.clone())
+        };
+        Ok(EchoPeer { name, role, address: address.clone(), options })
+    };
+    let mut found = Vec::new();
+    for (n, it) in config.dicom.peers.iter().enumerate() {
+        found.push(peer(format!("peer-{n}"), "scanner", &it.address, &it.ae_title, it.tls)?);
+    }
+    for (n, it) in config.destinations.iter().enumerate() {
+        if let Kind::Pacs(pacs) = &it.kind {
+            let name = format!("destination-{n}");
+            found.push(peer(name, "archive", &pacs.address, &pacs.ae_title, pacs.tls)?);
+        }
+    }
+    if let Some(it) = &config.worklist {
+        let name = "worklist".to_owned();
+        found.push(peer(name, "worklist", &it.address, &it.called_ae_title, it.tls)?);
+    }
+    Ok(found)
+}
+
 /// What this machine is called by those who open the console.
 fn names(config: &Config) -> Vec<String> {
-    let host = nix::unistd::gethostname().ok().and_then(|it| it.into_string().ok());
     let base = config.console.base_url.as_deref().and_then(host_of).map(str::to_owned);
     let listens = config.console.listen.iter().map(|it| it.ip());
     let addresses = listens.filter(|it| !it.is_unspecified()).map(|it| it.to_string());
-    let mut names: Vec<String> =
-        ["localhost".to_owned()].into_iter().chain(host).chain(base).chain(addresses).collect();
+    let mut names: Vec<String> = ["localhost".to_owned()]
+        .into_iter()
+        .chain(host_name())
+        .chain(base)
+        .chain(addresses)
+        .collect();
     names.sort();
     names.dedup();
     names

@@ -119,7 +119,7 @@ impl Daemon {
         )?);
         let scp = StoreScp::new(parts.scp_options(), Arc::clone(&parts.spool), sink, events);
         let stow = Stow::new(parts.stow_options(token), Arc::clone(&scp));
-        let console = parts.console(outbox_waker).await?;
+        let console = parts.console(outbox_waker, tls.as_ref()).await?;
         let services = Services {
             scp,
             tls: tls.as_ref().map(Tls::acceptor),

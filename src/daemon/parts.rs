@@ -278,6 +278,7 @@ impl Parts {
         let looking = surroundings::run(
             self.board.clone(),
             self.config.data_dir.clone(),
+            self.config.console.clone(),
             Arc::clone(&self.clock),
             Arc::clone(&self.status),
             stopping.clone(),
@@ -298,7 +299,7 @@ impl Parts {
 }
 
 /// TLS to a peer that wants it.
-fn connector(
+pub(super) fn connector(
     tls: Option<&Tls>,
     is_wanted: bool,
     address: &PeerAddress,

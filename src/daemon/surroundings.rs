@@ -1,5 +1,6 @@
 //! Looks around every few seconds and says in the status, and once in the log, what has changed.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::stopped;
+use crate::appliance::stick::code::{CODES, shown};
 use crate::clock::Clock;
+use crate::console::ConsoleSettings;
 use crate::limits::SURROUNDINGS_CHECK;
-use crate::status::{ClockTrust, Status};
+use crate::status::{ClockTrust, Status, StickCode};
 use crate::status_writer::StatusWriter;
+use crate::system::addresses::address;
 use crate::system::board::Board;
 use crate::system::surroundings::{Surroundings, look};
 
@@ -19,6 +23,7 @@ use crate::system::surroundings::{Surroundings, look};
 pub(super) async fn run(
     board: Board,
     data_dir: PathBuf,
+    console: ConsoleSettings,
     clock: Arc<dyn Clock>,
     status: Arc<StatusWriter>,
     stopping: watch::Receiver<bool>,
@@ -29,10 +34,16 @@ pub(super) async fn run(
             let (board, data_dir) = (Arc::clone(&board), data_dir.clone());
             let (unix_ms, was_throttled) = (clock.unix_ms(), status.is_throttled());
             let looked = spawn_blocking(move || {
-                look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled)
+                let code = shown(Path::new(CODES), unix_ms).map(|it| StickCode(it.shown()));
+                let seen = look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled);
+                (seen, code, address(Path::new("/")))
             });
-            if let Ok(seen) = looked.await {
-                status.modify_if(|status| take(status, seen));
+            if let Ok((seen, code, ip)) = looked.await {
+                let pages = console.address_at(ip.map(IpAddr::V4));
+                status.modify_if(|status| {
+                    let is_news = take_for_person(status, code, pages);
+                    take(status, seen) || is_news
+                });
             }
             sleep(SURROUNDINGS_CHECK).await;
         }
@@ -41,6 +52,18 @@ pub(super) async fn run(
         () = stopped(stopping) => {}
         () = looking => {}
     }
+}
+
+/// Takes over what somebody who stands before the display needs; says whether it is new.
+fn take_for_person(status: &mut Status, code: Option<StickCode>, pages: Option<String>) -> bool {
+    let mut is_news = status.stick_code != code;
+    status.stick_code = code;
+    if let (Some(setup), Some(pages)) = (&mut status.setup, pages) {
+        // The network may have brought another address since.
+        is_news |= setup.address != pages;
+        setup.address = pages;
+    }
+    is_news
 }
 
 /// Takes over what was seen. Says whether it is worth telling: bytes of the disk are not, each of them.
@@ -82,7 +105,7 @@ fn take(status: &mut Status, seen: Surroundings) -> bool {
 mod tests {
     use super::*;
     use crate::limits::{DISK_FREE_BYTES_LOW, DISK_FREE_BYTES_STOP};
-    use crate::status::{Disk, Thermal};
+    use crate::status::{Disk, SetupCode, Thermal};
 
     #[test]
     fn only_what_matters_is_told() {
@@ -107,5 +130,20 @@ mod tests {
         assert!(take(&mut status, seen.clone()));
         seen.clock = ClockTrust::Wrong;
         assert!(take(&mut status, seen));
+    }
+
+    #[test]
+    fn the_display_follows_code_and_address() {
+        let mut status = Status::default();
+        let code = || Some(StickCode("A".into()));
+        assert!(take_for_person(&mut status, code(), Some("http://10.0.0.7".into())));
+        assert!(!take_for_person(&mut status, code(), None));
+        let (address, code) = ("https://box".into(), "B".into());
+        status.setup = Some(SetupCode { address, code });
+        assert!(take_for_person(&mut status, None, Some("http://10.0.0.7".into())));
+        assert_eq!(
+            (status.stick_code, status.setup.unwrap().address.as_str()),
+            (None, "http://10.0.0.7")
+        );
     }
 }

@@ -52,11 +52,17 @@ pub enum AuditKind {
     Restored,
     /// The database was damaged, and made anew from the received images.
     Rebuilt,
+    /// Results with their patients were written to a medium.
+    ResultsExported,
+    /// Settings were taken over.
+    SettingsChanged,
+    /// A person asked whether another system is there.
+    PeerAsked,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -78,6 +84,9 @@ impl AuditKind {
         Self::ResultsRemoved,
         Self::Restored,
         Self::Rebuilt,
+        Self::ResultsExported,
+        Self::SettingsChanged,
+        Self::PeerAsked,
     ];
 
     /// The stable code.
@@ -105,6 +114,9 @@ impl AuditKind {
             Self::ResultsRemoved => "results_removed",
             Self::Restored => "restored",
             Self::Rebuilt => "rebuilt",
+            Self::ResultsExported => "results_exported",
+            Self::SettingsChanged => "settings_changed",
+            Self::PeerAsked => "peer_asked",
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct StoredCase {
     pub study: StudyInstanceUid,
     /// The answer.
     pub report: ScreeningReport,
+    /// When it was given, milliseconds since 1970 UTC.
+    pub created_unix_ms: i64,
     /// How the series was known to be complete.
     pub complete_by: CompleteBy,
     /// Instances that the answer is about. Retention may have removed some since.
@@ -91,10 +93,10 @@ impl CaseReader {
             let found = moment
                 .prepare_cached(
                     "SELECT r.series_instance_uid, r.study_instance_uid, r.report, j.complete_by,
-                         j.n_instances, j.instance_id_max
+                         j.n_instances, r.created_unix_ms, j.instance_id_max
                      FROM results AS r JOIN jobs AS j ON j.id = r.job_id WHERE r.id = ?1",
                 )?
-                .query_row([id.0], |row| Ok((case(row)?, row.get::<_, i64>(5)?)))
+                .query_row([id.0], |row| Ok((case(row)?, row.get::<_, i64>(6)?)))
                 .optional()?;
             let Some((mut case, id_max)) = found else { return Ok(None) };
             case.instances = instances::of_series(&moment, &case.series, id_max)?;
@@ -128,6 +130,7 @@ fn case(row: &Row<'_>) -> Result<StoredCase, rusqlite::Error> {
         report,
         complete_by: row::named(row, 3, &CompleteBy::ALL, CompleteBy::as_str)?,
         n_instances: row::count(row, 4)?,
+        created_unix_ms: row.get(5)?,
         instances: Vec::new(),
         review: Review::default(),
     })
@@ -178,7 +181,7 @@ mod tests {
         assert_eq!((case(3).n_instances, case(3).instances.len()), (2, 2));
         assert_eq!((case(2).n_instances, case(2).instances.len()), (1, 1));
         assert_eq!(case(3).report.decision, Decision::Flagged);
-        assert_eq!(case(2).complete_by, CompleteBy::Count);
+        assert_eq!((case(2).complete_by, case(2).created_unix_ms), (CompleteBy::Count, 20));
         assert_eq!(reader.read(ResultId(9)).unwrap(), None);
     }
 }

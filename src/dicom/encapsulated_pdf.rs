@@ -57,3 +57,13 @@ pub fn write_encapsulated_pdf(
     ));
     write_object(object, uids::EXPLICIT_VR_LITTLE_ENDIAN, path)
 }
+
+/// The document of such a file; `None` where it has none, or is not there.
+#[must_use]
+pub fn read_encapsulated_pdf(path: &Path) -> Option<Vec<u8>> {
+    let object = dicom_object::open_file(path).ok()?;
+    let length = object.element(tags::ENCAPSULATED_DOCUMENT_LENGTH).ok()?.to_int::<usize>().ok()?;
+    let mut bytes = object.element(tags::ENCAPSULATED_DOCUMENT).ok()?.to_bytes().ok()?.into_owned();
+    bytes.truncate(length);
+    Some(bytes)
+}

@@ -10,7 +10,7 @@ use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::status::{
     Activity, Alerts, ClockTrust, Disk, KeySlice, LastResult, ModelVersions, OpenAlert, Outcome,
-    Patients, SetupCode, Stage, Status, Thermal, WorklistStatus,
+    Patients, SetupCode, Stage, Status, StickCode, Thermal, WorklistStatus,
 };
 use crate::units::{CubicCentimeters, Side};
 
@@ -182,6 +182,7 @@ fn troubles() -> Vec<(&'static str, Status)> {
         ("analysing_hot", Status { thermal, ..doing(analysing) }),
         ("updating", Status { updating_to: Some("0.2.0".into()), ..base() }),
         ("setup", Status { setup: Some(setup), ..Status::default() }),
+        ("stick", Status { stick_code: Some(StickCode("ACDE-FGHJ".into())), ..base() }),
         ("stopping", doing(Activity::Stopping)),
         ("fault", doing(Activity::Fault { message })),
     ]

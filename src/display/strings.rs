@@ -102,14 +102,14 @@ texts! {
     clock_bad clock_unsynchronized clock_wrong clock_detail
     updating updating_lead updating_detail
     hot hot_lead celsius hot_detail
-    setup setup_detail
+    setup setup_detail stick stick_lead stick_detail
     stopping stopping_lead stopping_detail stopped stopped_lead stopped_detail
     fault fault_detail
     figure_screened figure_queue figure_disk figure_deliveries figure_images figure_connections
     figure_refused gigabytes
     link_destinations link_destinations_none link_worklist link_worklist_down
     notice_flagged notice_alert notice_alerts notice_down notice_dead notice_disk notice_clock
-    notice_hot
+    notice_hot notice_stick
     outcome_flagged outcome_not_flagged outcome_not_assessable side_right side_left side_both
     mark_right mark_left
     age_now age_minutes age_hours age_days wait_now wait_minutes wait_hours wait_days

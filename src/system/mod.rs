@@ -1,5 +1,6 @@
 //! The machine around the program: the service manager, its watchdog, the board and what is wired to it, and the cores.
 
+pub mod addresses;
 pub mod board;
 pub mod heartbeat;
 pub mod inspection;

@@ -51,8 +51,9 @@ fn name_of(uid: &str) -> &'static str {
 }
 
 fn sop_classes() -> String {
-    // Asked of archives as well.
-    let scu = |uid| if uid == commitment::SOP_CLASS { "yes" } else { "no" };
+    // Asked of archives and of any peer as well.
+    let asked = [commitment::SOP_CLASS, uids::VERIFICATION];
+    let scu = |uid| if asked.contains(&uid) { "yes" } else { "no" };
     let scp = STORAGE_SOP_CLASSES.iter().chain(&SERVICE_SOP_CLASSES);
     let scp = scp.map(|uid| (*uid, scu(*uid), "yes"));
     let scu = result_objects::SOP_CLASSES.into_iter().chain([worklist::SOP_CLASS]);

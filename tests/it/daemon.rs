@@ -12,6 +12,7 @@ mod contract;
 mod export;
 mod hl7;
 mod kill;
+mod leaving;
 mod orders;
 mod orthanc;
 mod pacs;

@@ -47,6 +47,7 @@ fn case(verdicts: &[(Side, Verdict)]) -> StoredCase {
         series: slices[0].instance.series_instance_uid.clone(),
         study: slices[0].instance.study_instance_uid.clone(),
         report: SCREENED.report.clone(),
+        created_unix_ms: 0,
         complete_by: CompleteBy::Geometry,
         n_instances: instances.len(),
         instances,

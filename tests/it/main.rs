@@ -33,6 +33,7 @@ mod real_ct;
 mod results;
 mod ris;
 mod segmentation;
+mod sticks;
 mod tidy;
 mod transfer_syntaxes;
 mod units;

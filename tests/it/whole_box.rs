@@ -153,6 +153,10 @@ fn the_units_and_what_is_added_to_them_are_clean() {
     let units = [shipped("parotidd-configure.service"), shipped("parotidd-configure.path")];
     verify(&units, None, "parotidd-configure.path");
     verify(&units, None, "parotidd-configure.service");
+    let stick = shipped("parotidd-stick@.service");
+    verify(&[stick], None, "parotidd-stick@.service");
+    // What udev starts is that unit.
+    assert!(shipped("parotidd-stick.rules").1.contains("+=\"parotidd-stick@%k.service\""));
     let place = Place::new(OPEN);
     place.configured();
     let drop_ins = place.root().join("run/systemd/system");

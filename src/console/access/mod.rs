@@ -10,6 +10,7 @@ mod limiter;
 pub(super) mod login;
 pub(super) mod passwords;
 pub(super) mod permission;
+pub(in crate::console) mod person_code;
 pub(super) mod sessions;
 pub(super) mod set_up;
 mod submitted;

@@ -6,21 +6,14 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use rand::TryRngCore;
-use rand::rngs::OsRng;
-
+use super::person_code::PersonCode;
 use crate::limits::SETUP_FAILURES_MAX;
-
-/// Without what looks alike: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
-const ALPHABET: &[u8] = b"ACDEFGHJKMNPQRTUVWXY34679";
-/// Characters of a code: 25^8 is 2^37, and five may be tried.
-const CHARACTERS: usize = 8;
 
 /// The code that waits, while there is no account.
 pub(in crate::console) struct SetUpCode(Mutex<Option<Waiting>>);
 
 struct Waiting {
-    code: String,
+    code: PersonCode,
     n_failed: u32,
 }
 
@@ -49,8 +42,8 @@ impl SetUpCode {
     /// # Errors
     /// When the system has no randomness.
     pub(in crate::console) fn new(is_needed: bool) -> Result<Self, std::io::Error> {
-        let waiting =
-            is_needed.then(|| Ok::<_, std::io::Error>(Waiting { code: make()?, n_failed: 0 }));
+        let waiting = is_needed
+            .then(|| Ok::<_, std::io::Error>(Waiting { code: PersonCode::make()?, n_failed: 0 }));
         Ok(Self(Mutex::new(waiting.transpose()?)))
     }
 
@@ -58,19 +51,14 @@ impl SetUpCode {
     #[must_use]
     pub(in crate::console) fn shown(&self) -> Option<String> {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.as_ref().map(|it| format!("{}-{}", &it.code[..4], &it.code[4..]))
+        waiting.as_ref().map(|it| it.code.shown())
     }
 
     /// Compares; case, spaces and hyphens do not matter.
     pub(in crate::console) fn try_code(&self, typed: &str) -> Tried {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(it) = waiting.as_mut() else { return Tried::NotWaiting };
-        let typed: String = typed
-            .chars()
-            .filter(|it| !it.is_whitespace() && *it != '-')
-            .map(|it| it.to_ascii_uppercase())
-            .collect();
-        if typed == it.code {
+        if it.code.is(typed) {
             return Tried::Right;
         }
         it.n_failed += 1;
@@ -78,7 +66,7 @@ impl SetUpCode {
             return Tried::Wrong;
         }
         // Without randomness there is no way to set it up until the next start: safer than the old code.
-        *waiting = make().ok().map(|code| Waiting { code, n_failed: 0 });
+        *waiting = PersonCode::make().ok().map(|code| Waiting { code, n_failed: 0 });
         Tried::WrongAndChanged
     }
 
@@ -86,20 +74,6 @@ impl SetUpCode {
     pub(in crate::console) fn done(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
-}
-
-fn make() -> Result<String, std::io::Error> {
-    let mut code = String::new();
-    while code.len() < CHARACTERS {
-        let mut byte = [0];
-        OsRng.try_fill_bytes(&mut byte).map_err(std::io::Error::other)?;
-        // Those beyond a whole number of alphabets would favour its beginning.
-        let n = usize::from(byte[0]);
-        if n < 256 / ALPHABET.len() * ALPHABET.len() {
-            code.push(char::from(ALPHABET[n % ALPHABET.len()]));
-        }
-    }
-    Ok(code)
 }
 
 #[cfg(test)]
@@ -110,7 +84,6 @@ mod tests {
     fn a_code_is_typed_as_people_type() {
         let code = SetUpCode::new(true).unwrap();
         let shown = code.shown().unwrap();
-        assert_eq!(shown.len(), CHARACTERS + 1);
         assert_eq!(code.try_code(&shown.to_lowercase().replace('-', " ")), Tried::Right);
         code.done();
         assert_eq!((code.try_code(&shown), code.shown()), (Tried::NotWaiting, None));

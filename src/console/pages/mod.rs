@@ -6,6 +6,7 @@ pub(super) mod day;
 pub(super) mod layout;
 pub(super) mod outbox;
 pub(super) mod parts;
+pub(super) mod peers;
 pub(super) mod review;
 pub(super) mod series;
 pub(super) mod site;

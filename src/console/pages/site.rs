@@ -9,6 +9,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html::push_html};
 
 use super::layout::{Section, page};
 use super::parts::time;
+use super::peers;
 use crate::console::Console;
 use crate::console::access::CurrentUser;
 use crate::console::access::permission::Permission;
@@ -157,11 +158,17 @@ pub(in crate::console) async fn settings(
     user.must(Permission::Administer)?;
     let body = html! {
         h1 { "Settings" }
-        p { "What is in force, defaults written out. They are changed in the file that " code { "parotidd run --config" }
+        dl {
+            dt { "This machine" } dd { (console.site.host_name) }
+            dt { "How the console is reached" } dd { (console.site.address) }
+        }
+        p { "What is in force stands below, defaults written out. Settings are changed in the file that " code { "parotidd run --config" }
             " names, and tried with " code { "parotidd check-config" } "." }
         @if let Some(it) = &console.site.fingerprint {
             p { "This console's certificate, SHA-256: " code { (it) } }
         }
+        (peers::table(&console, &user))
+        h2 { "In force" }
         pre tabindex="0" aria-label="Settings" { code { (console.site.settings) } }
     };
     Ok(page(&console, &user, Section::Settings, "Settings", &body).into_response())

@@ -100,5 +100,8 @@ pub(in crate::console) fn words(kind: AuditKind) -> &'static str {
         AuditKind::ResultsRemoved => "results removed",
         AuditKind::Restored => "backup restored",
         AuditKind::Rebuilt => "database made anew",
+        AuditKind::ResultsExported => "results written to a medium",
+        AuditKind::SettingsChanged => "settings changed",
+        AuditKind::PeerAsked => "another system was asked",
     }
 }

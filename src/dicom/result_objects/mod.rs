@@ -108,9 +108,11 @@ pub struct ObjectFile {
 
 /// Name of the outlines' file.
 pub const OUTLINES: &str = "seg.dcm";
+/// Name of the page's file.
+pub const PAGE_FILE: &str = "report.dcm";
 /// Names of the files that there may be.
 pub const FILE_NAMES: [&str; 6] =
-    [OUTLINES, "sr.dcm", "key-right.dcm", "key-left.dcm", "gsps.dcm", "report.dcm"];
+    [OUTLINES, "sr.dcm", "key-right.dcm", "key-left.dcm", "gsps.dcm", PAGE_FILE];
 
 const PAGE: DerivedKind = DerivedKind {
     name: "page",

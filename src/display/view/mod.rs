@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  stopping > fault > update > set-up > analysing > receiving > starting
-//!  ready: fresh flag > alert open > other fresh result > alerts held > disk > clock > heat > ready
+//!  ready: fresh flag > alert open > other fresh result > code of a stick > alerts held > disk > clock > heat > ready
 //! ```
 //! What a page hides and must not be missed stands in its notice.
 
@@ -198,13 +198,22 @@ fn at_rest(composer: &Composer<'_>) -> View {
     match (fresh, &status.alerts.oldest) {
         (Some(result), _) => composer.result(result),
         (None, Some(oldest)) => composer.alert(oldest),
-        (None, None) if is_held => composer.undelivered(),
-        (None, None) => match (status.disk, status.clock, status.thermal) {
-            (Some(disk), ..) if disk.is_low => composer.disk_low(disk),
-            (_, ClockTrust::NotSynchronized | ClockTrust::Wrong, _) => composer.clock_bad(),
-            (_, _, Some(thermal)) if thermal.throttled => composer.hot(thermal),
-            _ => composer.ready(),
+        (None, None) => match &status.stick_code {
+            Some(code) => composer.stick(code),
+            None if is_held => composer.undelivered(),
+            None => trouble_or_ready(composer),
         },
+    }
+}
+
+/// The page while nobody waits for anything.
+fn trouble_or_ready(composer: &Composer<'_>) -> View {
+    let status = composer.status;
+    match (status.disk, status.clock, status.thermal) {
+        (Some(disk), ..) if disk.is_low => composer.disk_low(disk),
+        (_, ClockTrust::NotSynchronized | ClockTrust::Wrong, _) => composer.clock_bad(),
+        (_, _, Some(thermal)) if thermal.throttled => composer.hot(thermal),
+        _ => composer.ready(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::words::{age, gigabytes, names, outcome, side, time_left, volume, wait
 use super::{Figure, Link, Page, Progress, Steps, View, is_acknowledged, is_fresh};
 use crate::display::strings::{Texts, fill};
 use crate::status::{
-    ClockTrust, Disk, LastResult, OpenAlert, Outcome, SetupCode, Stage, Status, Thermal,
+    ClockTrust, Disk, LastResult, OpenAlert, Outcome, SetupCode, Stage, Status, StickCode, Thermal,
 };
 use crate::units::Side;
 
@@ -187,7 +187,7 @@ impl Composer<'_> {
                     measure: Some(volume(texts, sides, *volume_cm3)),
                     detail: detail(template),
                     key_slice: self.status.key_slice.clone(),
-                    notice: self.delivery_notice(),
+                    notice: self.delivery_notice().or_else(|| self.stick_notice()),
                     ..self.page(page, headline, lead)
                 }
             }
@@ -216,7 +216,7 @@ impl Composer<'_> {
         View {
             measure: Some(fill(&texts.alert_measure, &[("age", &waited)])),
             detail: Some(texts.alert_detail.clone()),
-            notice: self.delivery_notice(),
+            notice: self.delivery_notice().or_else(|| self.stick_notice()),
             ..self.page(Page::Alert, &headline, &lead)
         }
     }
@@ -297,6 +297,16 @@ impl Composer<'_> {
         }
     }
 
+    pub(super) fn stick(&self, StickCode(code): &StickCode) -> View {
+        let texts = self.texts;
+        View {
+            measure: Some(code.clone()),
+            detail: Some(texts.stick_detail.clone()),
+            notice: self.delivery_notice(),
+            ..self.page(Page::Setup, &texts.stick, &texts.stick_lead)
+        }
+    }
+
     pub(super) fn stopping(&self) -> View {
         let texts = self.texts;
         View {
@@ -317,7 +327,13 @@ impl Composer<'_> {
         self.flag_notice()
             .or_else(|| self.alert_notice())
             .or_else(|| self.delivery_notice())
+            .or_else(|| self.stick_notice())
             .or_else(|| self.machine_notice())
+    }
+
+    fn stick_notice(&self) -> Option<String> {
+        let StickCode(code) = self.status.stick_code.as_ref()?;
+        Some(fill(&self.texts.notice_stick, &[("code", code)]))
     }
 
     /// The series before, while it is fresh and flagged.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::phi::Phi;
 use crate::reason::Reason;
-use crate::status::{Alerts, Disk, OpenAlert, Patients, SetupCode, Stage, Thermal};
+use crate::status::{Alerts, Disk, OpenAlert, Patients, SetupCode, Stage, StickCode, Thermal};
 use crate::units::CubicCentimeters;
 
 const NOW: i64 = 1_767_225_600_000;
@@ -121,6 +121,14 @@ fn the_machines_troubles_have_pages_of_their_own() {
     let setup = Some(SetupCode { address: "http://10.0.0.7".into(), code: "4711".into() });
     check(Status { setup: setup.clone(), ..Status::default() }, Page::Setup);
     let fault = Activity::Fault { message: "no disk".into() };
+    let stick_code = Some(StickCode("ACDE-FGHJ".into()));
+    let destinations_down = vec!["ward".into()];
+    check(Status { stick_code: stick_code.clone(), destinations_down, ..rest() }, Page::Setup);
+    let receiving = Activity::Receiving { n_instances: 1 };
+    let status = Status { stick_code, activity: receiving, ..rest() };
+    let notice = view(&status).notice.unwrap();
+    assert!(notice.contains("ACDE-FGHJ"), "{notice}");
+    assert!(!format!("{status:?}").contains("ACDE"));
     check(Status { setup, activity: fault, ..rest() }, Page::Fault);
     check(Status { updating_to: Some("0.2.0".into()), ..rest() }, Page::Updating);
     let analysing = Activity::Analysing { stage: Stage::Loading, n_slices: 9 };

@@ -125,6 +125,37 @@ fn the_code_on_the_display_makes_the_first_account_and_no_other() {
 }
 
 #[test]
+fn an_engineer_asks_other_systems_whether_they_are_there() {
+    let other = Site::new(SETTINGS);
+    let mut answering = other.start();
+    let peer = |ae: &str, address: &str| {
+        format!("[[dicom.peer]]\nae_title = \"{ae}\"\naddress = \"{address}\"\n")
+    };
+    let away = format!("127.0.0.1:{}", free_port());
+    let here = answering.address().to_string();
+    let (site, base) = site(&(peer("CT1", &here) + &peer("CT2", &away)));
+    let mut daemon = site.start();
+    daemon.wait_for_log("the console is up");
+    add_everyone(&site);
+    let [tess, ed] = ["tess", "ed"].map(|name| Browser::log_in(&base, name));
+    let page = || ed.get("/settings").1;
+    assert_eq!(page().matches("not asked yet").count(), 2, "{}", page());
+    let ask =
+        |who: &Browser, name: &str| who.submit(&format!("/settings/peers/{name}/echo"), &[]).0;
+    assert_eq!(ask(&tess, "peer-0"), 403);
+    assert_eq!(ask(&ed.with_csrf("guessed"), "peer-0"), 403);
+    assert_eq!(ask(&ed, "peer-9"), 404);
+    assert_eq!(page().matches("not asked yet").count(), 2, "{}", page());
+    assert_eq!((ask(&ed, "peer-0"), ask(&ed, "peer-1")), (303, 303));
+    let shown = page();
+    assert!(shown.contains("it answers") && shown.contains("could not connect"), "{shown}");
+    let asked = lines(&["audit"], &site);
+    let asked: Vec<_> = asked.iter().filter(|it| it["event"] == "peer_asked").collect();
+    assert_eq!((asked.len(), asked[0]["actor"].as_str()), (2, Some("ed")));
+    assert!(daemon.terminate().success() && answering.terminate().success());
+}
+
+#[test]
 fn each_role_sees_its_own() {
     let (site, base) = site("");
     let mut daemon = site.start();

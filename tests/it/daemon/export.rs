@@ -28,13 +28,13 @@ use super::support::*;
 use crate::peers::pynetdicom;
 
 /// A PACS that is away: objects are written for it all the same.
-fn settings() -> String {
+pub(super) fn settings() -> String {
     let destination = "[[destination]]\nname = \"archive\"\nkind = \"pacs\"\nae_title = \"PACS\"\n";
     format!("{SETTINGS}{destination}address = \"127.0.0.1:{}\"\n", free_port())
 }
 
 /// What stands in every value that tells of the patient: text with this in it, or a day of this year.
-const MARK: &str = "MRKX";
+pub(super) const MARK: &str = "MRKX";
 const YEAR: &str = "1947";
 
 /// A value of its own for each attribute.
@@ -136,7 +136,11 @@ fn sequence(tag: Tag, item: InMemDicomObject) -> DataElement<InMemDicomObject> {
 }
 
 /// The same series of a patient who is in every corner of it. Days are as they were: some are compared.
-fn of_somebody(series: &Series, folder: &Path, change: impl Fn(&mut InMemDicomObject)) -> Series {
+pub(super) fn of_somebody(
+    series: &Series,
+    folder: &Path,
+    change: impl Fn(&mut InMemDicomObject),
+) -> Series {
     let nested = [
         (tags::PATIENT_NAME, VR::PN),
         (tags::PERSON_NAME, VR::PN),
@@ -185,7 +189,7 @@ fn volume(folder: &Path) -> (VolumePlan, Volume<Hounsfield>) {
 }
 
 /// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -196,7 +200,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Everything that must not be in an export: marks, days, and every UID of the originals.
-fn secrets(series: &[&Series]) -> BTreeSet<String> {
+pub(super) fn secrets(series: &[&Series]) -> BTreeSet<String> {
     let marks = [MARK, "031415.926535", "1.2.826.0.1.4947", "PHANTOM"].map(str::to_owned);
     let mut secrets: BTreeSet<String> = marks.into();
     secrets.extend((0..200).map(|n| marked(n, VR::DA).to_str().into_owned()));
@@ -215,7 +219,7 @@ fn secrets(series: &[&Series]) -> BTreeSet<String> {
     secrets
 }
 
-fn check_no_secret(folder: &Path, secrets: &BTreeSet<String>) {
+pub(super) fn check_no_secret(folder: &Path, secrets: &BTreeSet<String>) {
     for path in files(folder) {
         let bytes = fs::read(&path).unwrap();
         let name = path.strip_prefix(folder).unwrap().to_string_lossy();
@@ -233,7 +237,7 @@ fn memmem(bytes: &[u8], what: &[u8]) -> bool {
 }
 
 /// A site whose daemon has screened series.
-fn screened<'a>(site: &'a Site, series: &[&Series]) -> Daemon<'a> {
+pub(super) fn screened<'a>(site: &'a Site, series: &[&Series]) -> Daemon<'a> {
     let mut daemon = site.start();
     for it in series {
         store(it, daemon.address());
