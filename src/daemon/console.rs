@@ -87,7 +87,7 @@ fn peers(config: &Config, tls: Option<&Tls>) -> Result<Vec<EchoPeer>, DaemonErro
             tls,
             ..ScuOptions::new(config.dicom.ae_title.clone(), ae.clone())
         };
-        Ok(EchoPeer { name, role, address: address.clone(), options })
+        Ok::<_, DaemonError>(EchoPeer { name, role, address: address.clone(), options })
     };
     let mut found = Vec::new();
     for (n, it) in config.dicom.peers.iter().enumerate() {
