@@ -6,7 +6,7 @@ when an update is bad or the plug was pulled. On emulated machines, looked at fr
 
 IMAGES holds what prepare.sh made: `first/` (the image that is installed), and for the updates `good/`, and
 `bad/` whose network is damaged. PAROTIDD, for this processor, draws the phantom. CHECK is one of: starts screens
-updates unsigned undone power_cuts flipped; all of them unless said.
+updates unsigned undone power_cuts flipped signed; all of them unless said.
 Prints `ok NAME: what was seen`, and times as `time NAME SECONDS`; ends with 1 when one failed.
 """
 
@@ -205,6 +205,11 @@ def updates(site: Site) -> None:
     if last["outcome"] != "installed" or site.version() == before:
         raise Failed(f"{site.version()} is running: {last}")
     say("updates", f"{before} -> {site.version()}; {boots(site)}")
+    now = site.version(), boots(site)
+    site.stick(site.update_files("first"), COPY_S)
+    if (site.version(), boots(site)) != now:
+        raise Failed(f"an older version was installed: {boots(site)}")
+    say("updates", f"{before} is not newer, and was left")
 
 
 def boots(site: Site) -> str:
@@ -297,9 +302,7 @@ def quietly(reached) -> bool:
 
 def flipped(site: Site) -> None:
     """One byte of the root is another: the start is refused."""
-    listed = subprocess.run(["sfdisk", "--json", site.machine.disk], check=True, capture_output=True, text=True).stdout
-    table = json.loads(listed)["partitiontable"]
-    root = next(it for it in table["partitions"] if it.get("name", "").startswith("parotidd_") and it["size"] > 500_000)
+    root = next(it for it in partitions(site.machine.disk) if it.get("name", "").startswith("parotidd_") and it["size"] > 500_000)
     with site.machine.disk.open("r+b") as disk:
         # The superblock of erofs, which every start reads.
         disk.seek(root["start"] * 512 + 1024 + 100)
@@ -314,6 +317,36 @@ def flipped(site: Site) -> None:
     say("flipped", sign.decode(errors="replace").strip())
 
 
+def signed(site: Site) -> None:
+    """Secure Boot: the keys of the image are taken by a machine that has none; another command line is refused."""
+    site.machine.secure_boot = True
+    site.start("start with Secure Boot")
+    state = site.machine.sh("bootctl status --no-pager | grep 'Secure Boot:'")
+    if "enabled (user)" not in state:
+        raise Failed(state)
+    say("signed", state.strip())
+    site.machine.power_cut()
+    table = partitions(site.machine.disk)
+    esp = next(it for it in table if it.get("name") == "esp")
+    kernel, inside = site.work / "kernel.efi", f"{site.machine.disk}@@{esp['start'] * 512}"
+    name = next((site.images / "first").glob("update/*.efi")).name.split("_")[-1]
+    subprocess.run(["mcopy", "-n", "-i", inside, f"::EFI/Linux/parotidd_{name}", kernel], check=True)
+    content = kernel.read_bytes()
+    kernel.write_bytes(content.replace(b" panic=10 ", b" panic=11 ", 1))
+    if kernel.read_bytes() == content:
+        raise Failed("the kernel has no command line to change")
+    subprocess.run(["mcopy", "-o", "-i", inside, kernel, f"::EFI/Linux/parotidd_{name}"], check=True)
+    site.machine.power_on()
+    sign = wait_for("the kernel to be refused", lambda: next((line for line in site.machine.serial.read_bytes().splitlines()
+                    if b"Access denied" in line or b"ecurity" in line.lower() and b"iolation" in line), None), START_S)
+    say("signed", f"another command line: {sign.decode(errors='replace').strip()}")
+
+
+def partitions(disk: Path) -> list[dict]:
+    listed = subprocess.run(["sfdisk", "--json", disk], check=True, capture_output=True, text=True).stdout
+    return json.loads(listed)["partitiontable"]["partitions"]
+
+
 def starts(site: Site) -> None:
     """It starts without a failed unit, a stick sets it up, and a scanner reaches it."""
     site.start("first start")
@@ -322,7 +355,7 @@ def starts(site: Site) -> None:
     say("starts", "ready, set up by a stick, C-ECHO answered")
 
 
-CHECKS = {check.__name__: check for check in (starts, screens, updates, unsigned, undone, power_cuts, flipped)}
+CHECKS = {check.__name__: check for check in (starts, screens, updates, unsigned, undone, power_cuts, flipped, signed)}
 
 
 def main() -> int:
