@@ -91,6 +91,10 @@ class Site:
                 return False
         wait_for(what, is_another, limit_s, 2)
 
+    def status(self) -> dict:
+        """What the database has."""
+        return json.loads(self.machine.sh("parotidd status --config /etc/parotidd/parotidd.toml --format json"))
+
     def update_state(self) -> dict:
         return json.loads(self.machine.sh("cat /run/parotidd-update/state.json"))
 
@@ -164,23 +168,24 @@ def screens(site: Site) -> None:
         report = wait_for("the structured report at the PACS", lambda: next(
             (file for file in received.glob("*") if is_report(file)), None), SCREEN_S, 2)
         took("screened, report at the PACS", since)
+        status = site.status()
+        if status["results"]["flagged"] != 1:
+            raise Failed(f"the database has no result: {status}")
+        say("screens", f"{report.name} came back; results {status['results']}, newest {status['newest_result']}")
+        timing = site.machine.sh("journalctl -u parotidd -o cat --no-pager | grep -i -E 'screened|timing|total' | tail -3", check=False)
+        say("what the time is made of", timing)
+        wait_for("all deliveries", lambda: site.status()["deliveries"]["waiting"] == 0, 120, 5)
+        time.sleep(10)
+        say("display", str(site.machine.screen(site.work / "screen.png")))
     finally:
         pacs.terminate()
-    status = json.loads(site.machine.sh("parotidd status --config /etc/parotidd/parotidd.toml --format json"))
-    if "flagged" not in json.dumps(status):
-        raise Failed(f"the database has no result: {status}")
-    say("screens", f"{report.name} came back; status {json.dumps(status)[:300]}")
-    timing = site.machine.sh("journalctl -u parotidd -o cat --no-pager | grep -i -E 'screened|timing|total' | tail -3", check=False)
-    say("what the time is made of", timing)
-    time.sleep(5)
-    say("display", str(site.machine.screen(site.work / "screen.png")))
-    machine_id, before = site.machine.sh("cat /etc/machine-id"), len(status)
+    machine_id = site.machine.sh("cat /etc/machine-id")
     start = site.this_start()
     site.machine.sh("systemctl reboot --no-block", check=False)
     site.wait_for_another_start(start, "the restart", 2 * START_S)
     site.wait_until_ready("restart")
-    again = json.loads(site.machine.sh("parotidd status --config /etc/parotidd/parotidd.toml --format json"))
-    kept = site.machine.sh("cat /etc/machine-id") == machine_id and "flagged" in json.dumps(again) and len(again) == before
+    again = site.status()
+    kept = (site.machine.sh("cat /etc/machine-id"), again["newest_result"]) == (machine_id, status["newest_result"])
     if not kept or echo() != 0:
         raise Failed(f"after the restart: {again}")
     say("keeps", "result, settings and machine ID are there after a restart")
