@@ -19,6 +19,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod export;
 pub mod feedback;
+pub mod golden;
 pub mod man;
 pub mod phantom;
 pub mod prepare;
@@ -103,6 +104,8 @@ enum Command {
     ReadReport(read_report::ReadReportArgs),
     Render(render::RenderArgs),
     SelfTest(self_test::SelfTestArgs),
+    #[command(hide = true)]
+    Golden(golden::GoldenArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -142,6 +145,7 @@ impl Cli {
             Command::ReadReport(args) => read_report::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Render(args) => render::run(&args).map(|()| ExitCode::SUCCESS),
             Command::SelfTest(args) => self_test::run(&args),
+            Command::Golden(args) => golden::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         }

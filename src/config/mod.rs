@@ -28,6 +28,7 @@ use crate::limits::{
     STOW_REQUESTS_MAX,
 };
 use crate::review::ReportsSettings;
+use crate::system::appliance::ApplianceSettings;
 use crate::system::board::Board;
 use crate::worklist::WorklistSettings;
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub console: ConsoleSettings,
     /// Radiologists' reports.
     pub reports: ReportsSettings,
+    /// Files of an appliance that is updated and tested by itself.
+    pub appliance: ApplianceSettings,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -172,6 +175,7 @@ impl Default for Config {
             alerts: AlertSettings::default(),
             console: ConsoleSettings::default(),
             reports: ReportsSettings::default(),
+            appliance: ApplianceSettings::default(),
             destinations: Vec::new(),
         }
     }

@@ -16,6 +16,7 @@ pub mod audit;
 pub mod beside;
 pub mod cases;
 pub mod deliveries;
+pub mod examine;
 pub mod feedback;
 pub mod history;
 pub mod instances;
@@ -62,6 +63,16 @@ pub enum DbError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file is damaged; the next start sets it aside.
+    #[error(
+        "the database `{path}` is damaged ({found}); `systemctl restart parotidd` sets it aside"
+    )]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        found: String,
     },
     /// The file is an SQLite database of another program.
     #[error("`{path}` is not a database of parotidd; move it away or choose another data_dir")]
@@ -141,7 +152,8 @@ impl Dispose for DbError {
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Spawn(_)
-            | Self::Gone { .. } => Disposition::Fatal,
+            | Self::Gone { .. }
+            | Self::Damaged { .. } => Disposition::Fatal,
         }
     }
 }

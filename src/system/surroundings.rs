@@ -5,13 +5,15 @@ use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
 
+use super::appliance::{ApplianceSettings, Told};
 use super::board::Board;
+use super::state_file::StateFileError;
 use super::thermal;
 use crate::limits::{CLOCK_UNIX_MS_MIN, DISK_FREE_BYTES_LOW};
 use crate::status::{ClockTrust, Disk, Thermal};
 
 /// A look around.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Surroundings {
     /// `None` where no zone of the board answers.
     pub thermal: Option<Thermal>,
@@ -19,6 +21,10 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// Whether the time can be believed.
     pub clock: ClockTrust,
+    /// What programs beside us wrote.
+    pub told: Told,
+    /// Files of theirs that cannot be used.
+    pub unusable: Vec<StateFileError>,
 }
 
 /// Looks around. `root` is `/`, or a folder that stands for it.
@@ -27,10 +33,14 @@ pub fn look(
     root: &Path,
     board: &Board,
     data_dir: &Path,
+    appliance: &ApplianceSettings,
     unix_ms: i64,
     was_throttled: bool,
 ) -> Surroundings {
+    let (told, unusable) = appliance.look(unix_ms);
     Surroundings {
+        told,
+        unusable,
         thermal: thermal::judge(&thermal::read(root, &board.thermal_zones), was_throttled),
         disk: disk(data_dir).ok(),
         clock: clock(root, unix_ms),

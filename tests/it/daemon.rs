@@ -21,6 +21,7 @@ mod screen;
 mod stow;
 mod support;
 mod tls;
+mod updates;
 mod ward;
 
 use std::fs;

@@ -51,9 +51,9 @@ fn units(endings: &[&str]) -> Vec<String> {
 #[test]
 fn the_units_are_clean() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = units(&[".service", ".socket"]).into_iter().map(|name| {
+    let paths = units(&[".service", ".socket", ".timer"]).into_iter().map(|name| {
         let unit = std::fs::read_to_string(file(&name)).unwrap();
-        assert!(name.ends_with(".socket") || unit.contains("=/usr/bin/parotidd "), "{name}");
+        assert!(!name.ends_with(".service") || unit.contains("=/usr/bin/parotidd "), "{name}");
         // As installed, but with the program that was just built: `verify` wants to see it.
         let program = format!("={} ", env!("CARGO_BIN_EXE_parotidd"));
         let path = folder.path().join(name);
@@ -86,6 +86,22 @@ fn values(unit: &str, key: &str) -> Vec<String> {
     let unit = std::fs::read_to_string(file(unit)).unwrap();
     let values = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     values.map(str::to_owned).collect()
+}
+
+#[test]
+fn self_tests_write_what_the_settings_read() {
+    let settings = std::fs::read_to_string(file("parotidd.toml")).unwrap();
+    let appliance = toml::from_str::<Config>(&settings).unwrap().appliance;
+    let written = ["parotidd-self-test.service", "parotidd-golden.service"].map(|unit| {
+        let commands = values(unit, "ExecStart");
+        PathBuf::from(commands[0].rsplit_once(" --json ").unwrap().1)
+    });
+    assert_eq!(appliance.self_tests, written);
+    let folder = |unit: &str| Path::new("/run").join(&values(unit, "RuntimeDirectory")[0]);
+    assert!(written.iter().all(|path| path.starts_with(folder("parotidd-golden.service"))));
+    assert!(appliance.health.unwrap().starts_with(folder("parotidd.service")));
+    assert_eq!(values("parotidd-self-test.service", "Before"), ["boot-complete.target"]);
+    assert_eq!(values("parotidd-self-test.service", "RequiredBy"), ["boot-complete.target"]);
 }
 
 #[test]
