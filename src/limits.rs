@@ -468,6 +468,24 @@ pub const BACKUP_SETTINGS_MAX: usize = 200;
 pub const RETENTION_NAMED_MAX: usize = 8;
 /// Milliseconds since 1970 UTC before which a clock is wrong: the beginning of 2026.
 pub const CLOCK_UNIX_MS_MIN: i64 = 1_767_225_600_000;
+/// Most bytes of a file by which programs of the machine tell each other how they are.
+pub const STATE_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Characters of a version that is shown.
+pub const VERSION_CHARS_MAX: usize = 24;
+/// Characters of the reason that an update failed for: what the smallest display can show.
+pub const UPDATE_REASON_CHARS_MAX: usize = 80;
+/// How long an update that was undone or refused is told of: whoever looks after the box comes by within a week.
+pub const UPDATE_TROUBLE_SHOWN: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Age at which what the daemon wrote about itself is of a daemon that has ended: six looks.
+pub const HEALTH_AGE_MAX: Duration = Duration::from_secs(30);
+/// Bytes of the golden case: a small CT.
+pub const GOLDEN_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long a self-test waits for a daemon that has just started, or whose associations are all taken.
+pub const SELF_TEST_WAIT: Duration = Duration::from_secs(20);
+/// Between two looks meanwhile.
+pub const SELF_TEST_LOOK: Duration = Duration::from_secs(1);
+/// Time that the daemon has for each answer to a self-test.
+pub const SELF_TEST_ANSWER: Duration = Duration::from_secs(10);
 /// How often the worker looks whether it must rest on.
 pub const HOT_REST_STEP: Duration = Duration::from_millis(250);
 /// Longest rest after a job on a machine that is too hot.
@@ -477,6 +495,7 @@ const _: () = assert!(BUTTON_DEBOUNCE.as_millis() < ALERT_SHOWN_MIN.as_millis())
 const _: () = assert!(BUTTON_LONG.as_secs() + LAMP_TEST.as_secs() < BUTTON_STUCK.as_secs());
 // Who asks whether a system is there is answered: connection, TLS, association.
 const _: () = assert!(3 * ECHO_TIME.as_secs() < CONSOLE_REQUEST_TIME.as_secs());
+const _: () = assert!(2 * SURROUNDINGS_CHECK.as_secs() < HEALTH_AGE_MAX.as_secs());
 // A machine that is hot still stops in time.
 const _: () = assert!(HOT_REST_MAX.as_secs() < DRAIN.as_secs());
 const _: () = assert!(COMMITMENT_REPORT.as_secs() < DELIVERY_TIMEOUT.as_secs());

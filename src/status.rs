@@ -68,7 +68,16 @@ pub struct Status {
     pub parts_failing: Vec<String>,
     /// The version that is being installed.
     #[serde(default)]
-    pub updating_to: Option<String>,
+    pub updating: Option<Updating>,
+    /// An update that did not go well, while a person should know.
+    #[serde(default)]
+    pub update_trouble: Option<UpdateTrouble>,
+    /// Names of required checks that the newest self-tests failed: answers may be wrong.
+    #[serde(default)]
+    pub self_test_failing: Vec<String>,
+    /// Whether pictures get up.
+    #[serde(default)]
+    pub display: DisplayState,
     /// What a person needs to set the appliance up for the first time; `None` once it is.
     #[serde(skip)]
     pub setup: Option<SetupCode>,
@@ -148,6 +157,84 @@ pub struct Thermal {
     pub celsius: f32,
     /// Whether the worker was slowed down to cool it.
     pub throttled: bool,
+}
+
+/// A version that is being installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Updating {
+    /// Which.
+    pub version: String,
+    /// What is done with it; `None` where the updater does not say.
+    pub step: Option<UpdateStep>,
+    /// How much of the step is done.
+    pub percent: Option<u8>,
+}
+
+impl Updating {
+    /// Whether series are screened meanwhile.
+    #[must_use]
+    pub fn is_screening(&self) -> bool {
+        matches!(self.step, Some(UpdateStep::Checking | UpdateStep::Copying))
+    }
+}
+
+/// Step of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateStep {
+    /// Signature and fit. Screening goes on.
+    Checking,
+    /// Writing it beside the one that runs. Screening goes on.
+    Copying,
+    /// The machine starts again with it.
+    Restarting,
+}
+
+/// An update that did not go well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateTrouble {
+    /// The version that does not run.
+    pub version: String,
+    /// What became of it.
+    pub verdict: UpdateVerdict,
+    /// Why, for a person.
+    pub reason: String,
+}
+
+/// What became of an update that did not go well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateVerdict {
+    /// It ran, did not stand its test, and was undone.
+    RolledBack,
+    /// It was not installed.
+    Refused,
+}
+
+impl UpdateTrouble {
+    /// The whole of it, beside the version that runs.
+    #[must_use]
+    pub fn sentence(&self, running: &str) -> String {
+        let Self { version, verdict, reason } = self;
+        let what = match verdict {
+            UpdateVerdict::RolledBack => "undone",
+            UpdateVerdict::Refused => "refused",
+        };
+        format!("update to {version} was {what}: {reason}; {running} is running")
+    }
+}
+
+/// Whether pictures get up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisplayState {
+    /// There is no display, or nothing was shown yet.
+    #[default]
+    None,
+    /// They do.
+    Up,
+    /// The newest did not.
+    Failing,
 }
 
 /// What a person needs to set the appliance up for the first time.

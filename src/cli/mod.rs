@@ -29,6 +29,7 @@ pub mod evaluate;
 pub mod export;
 pub mod export_results;
 pub mod feedback;
+pub mod golden;
 pub mod man;
 pub mod phantom;
 pub mod prepare;
@@ -122,6 +123,8 @@ enum Command {
     SelfTest(self_test::SelfTestArgs),
     SupportBundle(support_bundle::SupportBundleArgs),
     Appliance(appliance::ApplianceArgs),
+    #[command(hide = true)]
+    Golden(golden::GoldenArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -167,6 +170,7 @@ impl Cli {
             Command::SelfTest(args) => self_test::run(&args),
             Command::SupportBundle(args) => support_bundle::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Appliance(args) => appliance::run(&args),
+            Command::Golden(args) => golden::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Completions(args) => completions::run(&args).map(|()| ExitCode::SUCCESS),
             Command::Man(args) => man::run(&args).map(|()| ExitCode::SUCCESS),
         }

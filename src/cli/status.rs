@@ -11,13 +11,19 @@ use serde::Serialize;
 
 use super::screen::Format;
 use super::{database, screener, status_watch};
-use crate::clock::rfc3339;
+use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Config;
 use crate::db::results::StoredResult;
 use crate::db::summary::{self, Summary};
+use crate::error::Chain;
 use crate::screening::report::{Decision, Models};
+use crate::status::UpdateStep;
+use crate::system::update_state::LastUpdate;
+use crate::system::upkeep::{Told, UpkeepSettings};
 use crate::units::Side;
 
+/// Version of the program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Version of the JSON.
 const SCHEMA: &str = "parotidd.status/1";
 
@@ -54,9 +60,25 @@ struct StatusReport {
     deliveries: Deliveries,
     alerts: Alerts,
     newest_result: Option<Newest>,
+    /// Only where the settings have an updater.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    update: Option<Update>,
+    /// Names of required checks that the newest self-tests failed.
+    self_test_failing: Vec<String>,
     /// Only where the settings have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     worklist: Option<Worklist>,
+}
+
+#[derive(Debug, Serialize)]
+struct Update {
+    /// The version that is being installed.
+    installing: Option<String>,
+    step: Option<UpdateStep>,
+    percent: Option<u8>,
+    last: Option<LastUpdate>,
+    /// What a person should know, as a sentence.
+    trouble: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,9 +149,33 @@ fn read(config: Config) -> Result<StatusReport> {
     let models =
         screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
     let has_worklist = config.worklist.is_some();
+    let told = told(&config.upkeep);
+    let update = update(&config.upkeep, &told);
     let mut report = report(summary, models, config);
     report.worklist = report.worklist.filter(|_| has_worklist);
+    (report.update, report.self_test_failing) = (update, told.self_test_failing);
     Ok(report)
+}
+
+/// What the appliance's files say; of those that cannot be used the log has why.
+fn told(upkeep: &UpkeepSettings) -> Told {
+    let (told, unusable) = upkeep.look(SystemClock::new().unix_ms());
+    for error in unusable {
+        tracing::warn!(error = %Chain(&error), "a file of the appliance cannot be used");
+    }
+    told
+}
+
+/// `told` has said already why the updater's file cannot be used.
+fn update(upkeep: &UpkeepSettings, told: &Told) -> Option<Update> {
+    let state = upkeep.update().ok()??;
+    Some(Update {
+        installing: told.updating.as_ref().map(|it| it.version.clone()),
+        step: state.step,
+        percent: told.updating.as_ref().and_then(|it| it.percent),
+        last: state.last,
+        trouble: told.update_trouble.as_ref().map(|it| it.sentence(VERSION)),
+    })
 }
 
 fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
@@ -141,7 +187,7 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
         summary;
     StatusReport {
         schema: SCHEMA,
-        software_version: env!("CARGO_PKG_VERSION"),
+        software_version: VERSION,
         models,
         data_dir,
         listen,
@@ -167,6 +213,8 @@ fn report(summary: Summary, models: Models, config: Config) -> StatusReport {
             let series_instance_uid = series.to_string();
             Newest { series_instance_uid, decision, sides, score, at: rfc3339(created_unix_ms) }
         }),
+        update: None,
+        self_test_failing: Vec::new(),
         worklist: Some(Worklist {
             entries: worklist.n_listed,
             last_success_at: worklist.succeeded_unix_ms.map(rfc3339),
@@ -221,11 +269,29 @@ fn text(report: &StatusReport) -> String {
     if let Some(worklist) = &report.worklist {
         lines.push(("worklist", worklist_text(worklist, counts(&worklist.studies_unmatched))));
     }
+    if let Some(update) = report.update.as_ref().and_then(update_text) {
+        lines.push(("update", update));
+    }
+    if !report.self_test_failing.is_empty() {
+        lines.push(("self-test", format!("failed: {}", report.self_test_failing.join(", "))));
+    }
     for (name, value) in lines {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{name:11} {value}");
     }
     out
+}
+
+fn update_text(update: &Update) -> Option<String> {
+    let Update { installing, percent, last, trouble, .. } = update;
+    if let Some(version) = installing {
+        let done = percent.map_or(String::new(), |percent| format!(", {percent} %"));
+        return Some(format!("installing {version}{done}"));
+    }
+    let last = last.as_ref()?;
+    let at = rfc3339(last.unix_ms);
+    let told = trouble.clone().unwrap_or_else(|| format!("{}: {}", last.version, last.outcome));
+    Some(format!("{told} ({at})"))
 }
 
 fn alerts_text(Alerts { open, oldest_open_at }: &Alerts) -> String {

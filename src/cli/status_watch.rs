@@ -21,6 +21,7 @@ use crate::disk;
 use crate::limits::{BOARD_FACT_BYTES_MAX, STATUS_REFRESH};
 use crate::screening::report::Decision;
 use crate::status::Disk;
+use crate::system::upkeep::Told;
 
 /// How a line is to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,9 @@ pub(super) fn run(config: &Config) -> Result<()> {
     loop {
         let pid = daemon(Path::new("/proc/locks"), &config.data_dir.join("lock"));
         let disk = disk::room(&config.data_dir).ok().map(|it| Disk::new(it.free_bytes));
-        let lines = lines(&summary::read(&path)?, pid, disk, clock.unix_ms());
+        let mut lines = lines(&summary::read(&path)?, pid, disk, clock.unix_ms());
+        // Of a file that cannot be used the daemon's log says why, once.
+        lines.extend(told(&config.upkeep.look(clock.unix_ms()).0));
         let is_written = match &keys {
             Some(_) => draw(&term, &lines, &config.data_dir, clock.unix_ms()),
             None if lines != shown => print(&lines),
@@ -195,6 +198,25 @@ fn lines(
     lines
 }
 
+/// What updater and self-tests say, where it is worth a line.
+fn told(told: &Told) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Some(updating) = &told.updating {
+        let done = updating.percent.map_or(String::new(), |percent| format!(", {percent} %"));
+        let text = format!("installing {}{done}", updating.version);
+        lines.push(Line { name: "update", text, tone: Tone::Plain });
+    }
+    if let Some(trouble) = &told.update_trouble {
+        let text = trouble.sentence(env!("CARGO_PKG_VERSION"));
+        lines.push(Line { name: "update", text, tone: Tone::Look });
+    }
+    if !told.self_test_failing.is_empty() {
+        let text = format!("failed: {}; answers may be wrong", told.self_test_failing.join(", "));
+        lines.push(Line { name: "self-test", text, tone: Tone::Bad });
+    }
+    lines
+}
+
 fn newest(summary: &Summary, now_unix_ms: i64) -> Line {
     let Some(newest) = &summary.newest else {
         return Line { name: "newest", text: "none yet".to_owned(), tone: Tone::Plain };
@@ -225,6 +247,7 @@ fn ago(then_unix_ms: i64, now_unix_ms: i64) -> String {
 mod tests {
     use super::*;
     use crate::db::open;
+    use crate::status::Updating;
 
     #[test]
     fn an_empty_box_says_so() {
@@ -248,6 +271,19 @@ mod tests {
                 "disk 5 MiB free: images are refused, make room Bad",
             ]
         );
+    }
+
+    #[test]
+    fn updater_and_self_tests_have_lines_where_they_say_something() {
+        assert_eq!(super::told(&Told::default()), []);
+        let version = "0.2.0".to_owned();
+        let updating = Some(Updating { version, step: None, percent: Some(40) });
+        let self_test_failing = vec!["golden".to_owned()];
+        let lines = super::told(&Told { updating, self_test_failing, update_trouble: None });
+        let text: Vec<_> = lines.iter().map(|it| format!("{} {}", it.name, it.text)).collect();
+        let wanted =
+            ["update installing 0.2.0, 40 %", "self-test failed: golden; answers may be wrong"];
+        assert_eq!(text, wanted);
     }
 
     #[test]

@@ -34,6 +34,7 @@ use crate::limits::{
 };
 use crate::review::ReportsSettings;
 use crate::system::board::Board;
+use crate::system::upkeep::UpkeepSettings;
 use crate::worklist::WorklistSettings;
 
 /// All settings, checked.
@@ -77,6 +78,8 @@ pub struct Config {
     /// What the box's operating system is told; absent on a machine that is not ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub appliance: Option<ApplianceSettings>,
+    /// Files by which daemon, updater and self-tests tell each other how they are.
+    pub upkeep: UpkeepSettings,
     /// Where results go.
     #[serde(rename = "destination")]
     pub destinations: Vec<Destination>,
@@ -187,6 +190,7 @@ impl Default for Config {
             console: ConsoleSettings::default(),
             reports: ReportsSettings::default(),
             appliance: None,
+            upkeep: UpkeepSettings::default(),
             destinations: Vec::new(),
         }
     }

@@ -70,6 +70,22 @@ fn register(registry: &mut Registry, status: &Status, storage: &StorageView) {
         gauge(status.alerts.n_open),
     );
     registry.register("associations", "Connections of scanners", gauge(status.n_associations));
+    let flag = |is: bool| gauge(u32::from(is));
+    registry.register(
+        "updating",
+        "Whether a version is installed",
+        flag(status.updating.is_some()),
+    );
+    registry.register(
+        "update_failed",
+        "Whether the newest update was undone or refused",
+        flag(status.update_trouble.is_some()),
+    );
+    registry.register(
+        "self_test_failing",
+        "Whether a required check of the newest self-tests failed",
+        flag(!status.self_test_failing.is_empty()),
+    );
     let bytes = |n: u64| ConstGauge::new(i64::try_from(n).unwrap_or(i64::MAX));
     registry.register(
         "disk_free_bytes",

@@ -76,6 +76,10 @@ fn line(status: &Status) -> String {
         Activity::Stopping => "stopping".to_owned(),
         Activity::Fault { message } => format!("fault: {message}"),
     };
+    let doing = match &status.updating {
+        Some(updating) => format!("{doing}, installing {}", updating.version),
+        None => doing,
+    };
     format!(
         "{doing}; {} screened, {} waiting, {} alerts open, {} deliveries waiting, {} refused",
         status.n_series_screened,

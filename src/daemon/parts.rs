@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::arrivals::SeriesTask;
 use super::patient::PatientLabel;
 use super::recorder::{Heard, Recorder, Told, recorder};
-use super::{DaemonError, counts, reports, retention, stock, stopped, surroundings};
+use super::surroundings::Watcher;
+use super::{DaemonError, counts, reports, retention, stock, stopped};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Peer};
 use crate::db::Db;
@@ -33,6 +34,7 @@ use crate::panel::task::PanelTask;
 use crate::report_text::ReportReader;
 use crate::review::Reviewer;
 use crate::screening::Screener;
+use crate::status::DisplayState;
 use crate::status_writer::StatusWriter;
 use crate::system::board::Board;
 use crate::system::heartbeat::Heartbeats;
@@ -235,8 +237,9 @@ impl Parts {
             language: display.language,
             ambience: Ambience { night: display.night.clone(), zone },
         };
-        let display =
-            display_task::run(panel, look, Arc::clone(&self.clock), self.status.watch(), stop);
+        let (state, shows) = watch::channel(DisplayState::None);
+        let clock = Arc::clone(&self.clock);
+        let display = display_task::run(panel, look, clock, self.status.watch(), state, stop);
         tasks.spawn(async move {
             display.await;
             Ok(())
@@ -249,7 +252,7 @@ impl Parts {
             stopping.clone(),
         );
         tasks.spawn(async move { Ok(counts.await?) });
-        self.spawn_watchers(tasks, stopping);
+        self.spawn_watchers(tasks, shows, stopping);
         let feeding = notify::feed_watchdog(self.hearts.clone(), stopped(stopping.clone()));
         tasks.spawn(async move {
             feeding.await;
@@ -261,6 +264,7 @@ impl Parts {
     fn spawn_watchers(
         &self,
         tasks: &mut JoinSet<Result<(), DaemonError>>,
+        display: watch::Receiver<DisplayState>,
         stopping: &watch::Receiver<bool>,
     ) {
         let panel = PanelTask {
@@ -275,14 +279,17 @@ impl Parts {
             panel.run(stop).await;
             Ok(())
         });
-        let looking = surroundings::run(
-            self.board.clone(),
-            self.config.data_dir.clone(),
-            self.config.console.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.status),
-            stopping.clone(),
-        );
+        let watcher = Watcher {
+            board: self.board.clone(),
+            data_dir: self.config.data_dir.clone(),
+            console: self.config.console.clone(),
+            upkeep: self.config.upkeep.clone(),
+            clock: Arc::clone(&self.clock),
+            status: Arc::clone(&self.status),
+            hearts: self.hearts.clone(),
+            display,
+        };
+        let looking = watcher.run(stopping.clone());
         let remover = Remover {
             db: self.db.clone(),
             spool: Arc::clone(&self.spool),

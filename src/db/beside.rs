@@ -32,7 +32,7 @@ pub fn run<T: 'static>(path: &Path, operation: Operation<T>) -> Result<T, DbErro
     run().map_err(|source| DbError::Run { doing, source })
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, DbError> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, DbError> {
     let opened = || -> Result<Connection, rusqlite::Error> {
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;

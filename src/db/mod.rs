@@ -16,6 +16,7 @@ pub mod audit;
 pub mod beside;
 pub mod cases;
 pub mod deliveries;
+pub mod examine;
 pub mod feedback;
 pub mod history;
 pub mod instances;
@@ -65,6 +66,16 @@ pub enum DbError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file is damaged; the next start sets it aside.
+    #[error(
+        "the database `{path}` is damaged: {found}; one in use is set aside by `systemctl restart parotidd`"
+    )]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// The first thing that is wrong.
+        found: String,
+    },
     /// The file is an SQLite database of another program.
     #[error("`{path}` is not a database of parotidd; move it away or choose another data_dir")]
     Foreign {
@@ -95,14 +106,6 @@ pub enum DbError {
         found: i64,
         /// The schema version of this program.
         known: i64,
-    },
-    /// A copy is damaged.
-    #[error("the database `{path}` is damaged: {found}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite found first.
-        found: String,
     },
     /// The tables could not be brought to this program's version.
     #[error("could not bring the database to schema version {version}")]

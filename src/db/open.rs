@@ -98,7 +98,7 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 /// `ok`, or the first thing that is wrong.
-fn check(connection: &Connection) -> Result<String, rusqlite::Error> {
+pub(super) fn check(connection: &Connection) -> Result<String, rusqlite::Error> {
     connection.busy_timeout(DB_BUSY)?;
     connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
 }

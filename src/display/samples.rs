@@ -10,7 +10,8 @@ use crate::phi::Phi;
 use crate::reason::Reason;
 use crate::status::{
     Activity, Alerts, ClockTrust, Disk, KeySlice, LastResult, ModelVersions, OpenAlert, Outcome,
-    Patients, SetupCode, Stage, Status, StickCode, Thermal, WorklistStatus,
+    Patients, SetupCode, Stage, Status, StickCode, Thermal, UpdateStep, UpdateTrouble,
+    UpdateVerdict, Updating, WorklistStatus,
 };
 use crate::units::{CubicCentimeters, Side};
 
@@ -102,6 +103,27 @@ fn acknowledged(status: Status) -> Status {
     Status { alerts: Alerts { acknowledged_result_unix_ms, ..Alerts::default() }, ..status }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as the status has it")]
+fn updating(step: UpdateStep, percent: Option<u8>) -> Option<Updating> {
+    Some(Updating { version: "0.2.0".into(), step: Some(step), percent })
+}
+
+fn undone(status: Status) -> Status {
+    // As long as a reason may be.
+    let reason =
+        "self-test failed (golden: the score is another than before; echo: no answer yet)".into();
+    let trouble =
+        UpdateTrouble { version: "0.2.0".into(), verdict: UpdateVerdict::RolledBack, reason };
+    Status { update_trouble: Some(trouble), ..status }
+}
+
+fn refused(status: Status) -> Status {
+    let reason = "the signature is not the maker's".into();
+    let trouble =
+        UpdateTrouble { version: "0.2.0".into(), verdict: UpdateVerdict::Refused, reason };
+    Status { update_trouble: Some(trouble), ..status }
+}
+
 fn at_work() -> Vec<(&'static str, Status)> {
     let receiving = |n_instances| doing(Activity::Receiving { n_instances });
     let patients = Patients {
@@ -179,8 +201,16 @@ fn troubles() -> Vec<(&'static str, Status)> {
         ("clock_unsynchronized", Status { clock: ClockTrust::NotSynchronized, ..base() }),
         ("clock_wrong", Status { clock: ClockTrust::Wrong, ..base() }),
         ("hot", Status { thermal, ..base() }),
-        ("analysing_hot", Status { thermal, ..doing(analysing) }),
-        ("updating", Status { updating_to: Some("0.2.0".into()), ..base() }),
+        ("analysing_hot", Status { thermal, ..doing(analysing.clone()) }),
+        ("updating", Status { updating: updating(UpdateStep::Restarting, None), ..base() }),
+        (
+            "updating_copying",
+            Status { updating: updating(UpdateStep::Copying, Some(40)), ..base() },
+        ),
+        ("update_undone", undone(base())),
+        ("analysing_undone", undone(doing(analysing.clone()))),
+        ("update_refused", refused(base())),
+        ("self_test", Status { self_test_failing: vec!["golden".into()], ..base() }),
         ("setup", Status { setup: Some(setup), ..Status::default() }),
         ("stick", Status { stick_code: Some(StickCode("ACDE-FGHJ".into())), ..base() }),
         ("stopping", doing(Activity::Stopping)),

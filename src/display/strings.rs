@@ -100,7 +100,8 @@ texts! {
     undelivered undelivered_down undelivered_dead undelivered_detail_down undelivered_detail_dead
     disk_low disk_low_lead disk_low_detail disk_full_detail
     clock_bad clock_unsynchronized clock_wrong clock_detail
-    updating updating_lead updating_detail
+    updating updating_lead updating_detail updating_meanwhile percent
+    update_undone update_refused update_lead self_test self_test_detail
     hot hot_lead celsius hot_detail
     setup setup_detail stick stick_lead stick_detail
     stopping stopping_lead stopping_detail stopped stopped_lead stopped_detail
@@ -109,7 +110,7 @@ texts! {
     figure_refused gigabytes
     link_destinations link_destinations_none link_worklist link_worklist_down
     notice_flagged notice_alert notice_alerts notice_down notice_dead notice_disk notice_clock
-    notice_hot notice_stick
+    notice_hot notice_stick notice_update notice_self_test
     outcome_flagged outcome_not_flagged outcome_not_assessable side_right side_left side_both
     mark_right mark_left
     age_now age_minutes age_hours age_days wait_now wait_minutes wait_hours wait_days

@@ -26,7 +26,7 @@ use crate::display::theme::Palette;
 use crate::display::view::View;
 use crate::error::Chain;
 use crate::limits::{BURN_IN_STEP, COUNTING_VIEW_AGE_MAX, REDRAW_WAIT_MIN, VIEW_AGE_MAX};
-use crate::status::Status;
+use crate::status::{DisplayState, Status};
 
 /// How a status is shown.
 #[derive(Debug)]
@@ -61,17 +61,18 @@ impl Frame {
 }
 
 /// Shows the status until `shutdown` completes, or until nobody can change the status any more; then
-/// shows that the program has stopped. A display that fails is logged once and tried again; it never
-/// stops the program.
+/// shows that the program has stopped. A display that fails is logged once, is in `state`, and is tried again; it
+/// never stops the program.
 pub async fn run(
     panel: Panel,
     look: Look,
     clock: Arc<dyn Clock>,
     mut status: watch::Receiver<Status>,
+    state: watch::Sender<DisplayState>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let Look { language, ambience } = look;
-    let mut screen = Screen { panel: Some(panel), shown: None, is_failing: false };
+    let mut screen = Screen { panel: Some(panel), shown: None, state };
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let now = clock.unix_ms();
@@ -101,7 +102,7 @@ struct Screen {
     /// Not here while a blocking thread draws.
     panel: Option<Panel>,
     shown: Option<Frame>,
-    is_failing: bool,
+    state: watch::Sender<DisplayState>,
 }
 
 impl Screen {
@@ -127,23 +128,22 @@ impl Screen {
                 self.shown = result.is_ok().then_some(frame);
                 match result {
                     Err(error) => {
-                        if !self.is_failing {
+                        if self.state.send_replace(DisplayState::Failing) != DisplayState::Failing {
                             warn!(error = %Chain(&error), "no picture on the display; trying again");
                         }
-                        self.is_failing = true;
                         false
                     }
                     Ok(has_drawn) => {
-                        if self.is_failing {
+                        if self.state.send_replace(DisplayState::Up) == DisplayState::Failing {
                             info!("the display is back");
                         }
-                        self.is_failing = false;
                         has_drawn
                     }
                 }
             }
             Err(error) => {
                 error!(error = %Chain(&error), "drawing panicked; the display is lost");
+                self.state.send_replace(DisplayState::Failing);
                 false
             }
         }

@@ -72,9 +72,9 @@ impl Palette {
             Page::Receiving | Page::Analysing | Page::Updating | Page::Setup => self.busy,
             // Not the calm one: it is still no negative result.
             Page::Flagged { is_acknowledged: true, .. } => self.busy,
-            Page::Flagged { .. } | Page::Alert | Page::Hot => self.attention,
+            Page::Flagged { .. } | Page::Alert | Page::Hot | Page::UpdateFailed => self.attention,
             Page::NotAssessable | Page::ClockBad => self.unknown,
-            Page::Undelivered | Page::DiskLow | Page::Fault => self.broken,
+            Page::Undelivered | Page::DiskLow | Page::SelfTestFailed | Page::Fault => self.broken,
             Page::Starting | Page::Stopping | Page::Stopped => self.text_quiet,
         }
     }

@@ -256,7 +256,7 @@ impl Model {
     /// As [`Model::logits`].
     pub fn probabilities(&self, values: &[f32], shape: [usize; 3]) -> Result<Vec<f32>, ModelError> {
         let mut values = self.logits(values, shape)?;
-        values.iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
+        values.iter_mut().for_each(|value| *value = 1.0 / (1.0 + libm::expf(-*value)));
         Ok(values)
     }
 

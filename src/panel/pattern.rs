@@ -112,6 +112,8 @@ pub fn state_of(status: &Status) -> PanelState {
         || status.disk.is_some_and(|disk| disk.is_low)
         || is_hot
         || status.clock == ClockTrust::Wrong
+        || status.update_trouble.is_some()
+        || !status.self_test_failing.is_empty()
         || !status.parts_failing.is_empty();
     match &status.activity {
         Activity::Stopping => PanelState::Stopping,
@@ -202,6 +204,8 @@ mod tests {
         check(Status { n_deliveries_dead: 1, ..ready() }, PanelState::Attention);
         check(Status { destinations_down: vec!["ward".into()], ..ready() }, PanelState::Attention);
         check(Status { parts_failing: vec!["button".into()], ..ready() }, PanelState::Attention);
+        let failing = vec!["golden".into()];
+        check(Status { self_test_failing: failing, ..ready() }, PanelState::Attention);
         let disk = |is_low| Some(Disk { free_bytes: 1, is_low });
         check(Status { disk: disk(true), ..ready() }, PanelState::Attention);
         check(Status { disk: disk(false), ..ready() }, PanelState::Ready);

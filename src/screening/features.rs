@@ -50,8 +50,8 @@ pub fn features(
         / count(region.len()))
     .sqrt();
     [
-        (1.0 + weight).log10(),
-        (1.0 + count(outlined.len())).log10(),
+        libm::log10(1.0 + weight),
+        libm::log10(1.0 + count(outlined.len())),
         weight / count(component.offsets.len()),
         peak,
         hu_mean,
@@ -59,7 +59,7 @@ pub fn features(
         hu_spread,
         shape.center_distance_mm,
         // Faces of a ball of voxels are 7.25 times the two-thirds power of their number.
-        shape.n_faces / (7.25 * count(region.len()).powf(2.0 / 3.0)),
+        shape.n_faces / (7.25 * libm::pow(count(region.len()), 2.0 / 3.0)),
         count(region.len()) / shape.box_voxels,
         f64::from(heatmap_peak),
     ]

@@ -74,7 +74,7 @@ impl SupportVectorMachine {
             .zip(&self.coefficients)
             .map(|(vector, coefficient)| {
                 let distance2: f64 = vector.iter().zip(&scaled).map(|(a, b)| (a - b).powi(2)).sum();
-                coefficient * (-gamma * distance2).exp()
+                coefficient * libm::exp(-gamma * distance2)
             })
             .sum();
         sum + self.intercept
@@ -94,7 +94,7 @@ impl SupportVectorMachine {
 }
 
 fn logistic(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
+    1.0 / (1.0 + libm::exp(-x))
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use super::board::Board;
+use super::state_file::StateFileError;
 use super::thermal;
+use super::upkeep::{Told, UpkeepSettings};
 use crate::disk;
 use crate::limits::CLOCK_UNIX_MS_MIN;
 use crate::status::{ClockTrust, Disk, Thermal};
 
 /// A look around.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Surroundings {
     /// `None` where no zone of the board answers.
     pub thermal: Option<Thermal>,
@@ -17,6 +19,10 @@ pub struct Surroundings {
     pub disk: Option<Disk>,
     /// Whether the time can be believed.
     pub clock: ClockTrust,
+    /// What programs beside us wrote.
+    pub told: Told,
+    /// Files of theirs that cannot be used.
+    pub unusable: Vec<StateFileError>,
 }
 
 /// Looks around. `root` is `/`, or a folder that stands for it.
@@ -25,10 +31,14 @@ pub fn look(
     root: &Path,
     board: &Board,
     data_dir: &Path,
+    upkeep: &UpkeepSettings,
     unix_ms: i64,
     was_throttled: bool,
 ) -> Surroundings {
+    let (told, unusable) = upkeep.look(unix_ms);
     Surroundings {
+        told,
+        unusable,
         thermal: thermal::judge(&thermal::read(root, &board.thermal_zones), was_throttled),
         disk: disk::room(data_dir).ok().map(|room| Disk::new(room.free_bytes)),
         clock: clock(root, unix_ms),

@@ -162,7 +162,7 @@ fn the_self_test_passes_and_leaves_nothing_behind() {
     let output = parotidd(&["self-test", "--config", &config]);
     let lines = stdout(&output);
     assert!(output.status.success(), "{lines}\n{}", stderr(&output));
-    for check in ["models", "phantom", "screening", "spool", "database", "display"] {
+    for check in ["models", "images", "golden", "repeat", "spool", "database", "display"] {
         assert!(lines.contains(&format!("ok      {check}: ")), "{check}\n{lines}");
     }
     assert!(!folder.path().join("data").exists());
@@ -180,6 +180,55 @@ fn a_self_test_that_fails_says_what_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1));
     let lines = stdout(&output);
     assert!(lines.contains("failed  models: ") && lines.contains("ok      spool: "), "{lines}");
+}
+
+/// An answer of one's own models is kept by a command that the help does not show.
+#[test]
+fn models_without_a_golden_answer_fail_until_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let models = path("models");
+    fs::create_dir(&models).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for name in ["localizer", "segmenter"]
+        .iter()
+        .flat_map(|it| [format!("{it}.onnx"), format!("{it}.toml")])
+    {
+        fs::copy(shipped.join(&name), models.join(&name)).unwrap();
+    }
+    let config = path("parotidd.toml");
+    fs::write(&config, format!("data_dir = {:?}\nmodels_dir = {models:?}\n", path("data")))
+        .unwrap();
+    let [config, result] =
+        [&config, &path("golden.json")].map(|it| it.to_str().unwrap().to_owned());
+    let test = || {
+        let told = ["--format", "json", "--json", &result];
+        let output =
+            parotidd(&[&["self-test", "--golden", "--config", &config][..], &told].concat());
+        let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_slice(&fs::read(&result).unwrap()).unwrap();
+        assert_eq!(printed, written);
+        (output.status.code(), printed)
+    };
+    let (code, printed) = test();
+    assert_eq!((code, &printed["ok"]), (Some(1), &serde_json::Value::Bool(false)));
+    let golden = &printed["checks"][2];
+    assert_eq!(
+        (golden["name"].as_str(), golden["need"].as_str()),
+        (Some("golden"), Some("required"))
+    );
+    assert!(
+        golden["text"].as_str().unwrap().contains("no golden answer for these models"),
+        "{golden}"
+    );
+
+    let models = models.to_str().unwrap();
+    let kept = parotidd(&["golden", "--models", models, "--out", models]);
+    assert!(kept.status.success(), "{}", stderr(&kept));
+    let (code, printed) = test();
+    assert_eq!((code, &printed["ok"]), (Some(0), &serde_json::Value::Bool(true)), "{printed}");
+    assert!(!stdout(&parotidd(&["--help"])).contains("golden"));
 }
 
 #[test]

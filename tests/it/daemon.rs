@@ -24,6 +24,7 @@ mod screen;
 mod stow;
 mod support;
 mod tls;
+mod updates;
 mod ward;
 
 use std::fs;

@@ -22,7 +22,7 @@ use parotidd::display::theme::{DAY, NIGHT, contrast};
 use parotidd::display::view::View;
 use parotidd::display::{SIZES, headless, render, render_view};
 use parotidd::reason::Reason;
-use parotidd::status::{Activity, LastResult, Outcome, Status};
+use parotidd::status::{Activity, DisplayState, LastResult, Outcome, Status};
 use parotidd::units::{CubicCentimeters, Side};
 use sha2::{Digest, Sha256};
 use tokio::sync::{oneshot, watch};
@@ -359,7 +359,8 @@ async fn the_task_shows_each_change_and_says_when_it_stopped() {
     let look = Look { language: Language::En, ambience: Ambience::day() };
     let clock = Arc::new(ManualClock::default());
     let now = clock.unix_ms();
-    let running = tokio::spawn(task::run(panel, look, clock, receiver, async {
+    let (state, shows) = watch::channel(DisplayState::None);
+    let running = tokio::spawn(task::run(panel, look, clock, receiver, state, async {
         let _ = stopped.await;
     }));
     let expected = folder.path().join("expected.png");
@@ -380,6 +381,7 @@ async fn the_task_shows_each_change_and_says_when_it_stopped() {
     let ready = Status { activity: Activity::Ready, ..Status::default() };
     sender.send(ready.clone()).unwrap();
     wait_for(view(&ready)).await;
+    assert_eq!(*shows.borrow(), DisplayState::Up);
     stop.send(()).unwrap();
     running.await.unwrap();
     wait_for(View::stopped(&ready, Language::En)).await;

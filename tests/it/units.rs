@@ -91,6 +91,22 @@ fn values(unit: &str, key: &str) -> Vec<String> {
 }
 
 #[test]
+fn self_tests_write_what_the_settings_read() {
+    let settings = std::fs::read_to_string(file("parotidd.toml")).unwrap();
+    let upkeep = toml::from_str::<Config>(&settings).unwrap().upkeep;
+    let written = ["parotidd-self-test.service", "parotidd-golden.service"].map(|unit| {
+        let commands = values(unit, "ExecStart");
+        PathBuf::from(commands[0].rsplit_once(" --json ").unwrap().1)
+    });
+    assert_eq!(upkeep.self_tests, written);
+    let folder = |unit: &str| Path::new("/run").join(&values(unit, "RuntimeDirectory")[0]);
+    assert!(written.iter().all(|path| path.starts_with(folder("parotidd-golden.service"))));
+    assert!(upkeep.health.unwrap().starts_with(folder("parotidd.service")));
+    assert_eq!(values("parotidd-self-test.service", "Before"), ["boot-complete.target"]);
+    assert_eq!(values("parotidd-self-test.service", "RequiredBy"), ["boot-complete.target"]);
+}
+
+#[test]
 fn the_socket_is_that_of_the_settings_as_shipped() {
     let settings = std::fs::read_to_string(file("parotidd.toml")).unwrap();
     let settings: Config = toml::from_str(&settings).unwrap();

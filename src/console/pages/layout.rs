@@ -94,6 +94,17 @@ fn status_line(status: &StatusView) -> Markup {
         @if status.n_deliveries_dead > 0 {
             span.chip.broken { span aria-hidden="true" { "✕ " } (status.n_deliveries_dead) " refused" }
         }
+        @if !status.self_test_failing.is_empty() {
+            span.chip.broken {
+                span aria-hidden="true" { "✕ " } "self-test failed: " (status.self_test_failing.join(", "))
+            }
+        }
+        @if let Some(version) = &status.updating_to {
+            span.chip.busy { span aria-hidden="true" { "… " } "installing " (version) }
+        }
+        @if let Some(trouble) = &status.update_trouble {
+            span.chip.unknown { span aria-hidden="true" { "? " } (trouble) }
+        }
     }
 }
 

@@ -36,6 +36,12 @@ pub(in crate::console) struct StatusView {
     pub(in crate::console) n_associations: u32,
     /// Names of destinations that cannot be reached.
     pub(in crate::console) destinations_down: Vec<String>,
+    /// The version that is being installed.
+    pub(in crate::console) updating_to: Option<String>,
+    /// An update that was undone or refused, as a sentence.
+    pub(in crate::console) update_trouble: Option<String>,
+    /// Names of required checks that the newest self-tests failed: answers may be wrong.
+    pub(in crate::console) self_test_failing: Vec<String>,
     #[serde(skip)]
     pub(in crate::console) class: &'static str,
     #[serde(skip)]
@@ -66,6 +72,12 @@ impl StatusView {
             n_instances_received: status.n_instances_received,
             n_associations: status.n_associations,
             destinations_down: status.destinations_down.clone(),
+            updating_to: status.updating.as_ref().map(|updating| updating.version.clone()),
+            update_trouble: status
+                .update_trouble
+                .as_ref()
+                .map(|trouble| trouble.sentence(env!("CARGO_PKG_VERSION"))),
+            self_test_failing: status.self_test_failing.clone(),
             class,
             sign,
         }

@@ -94,11 +94,11 @@ impl Plan {
             Page::DiskLow => Sign::Disk,
             Page::ClockBad => Sign::Clock,
             Page::Hot => Sign::Thermometer,
-            Page::Updating => Sign::Arrows,
+            Page::Updating | Page::UpdateFailed => Sign::Arrows,
             Page::Setup => Sign::Key,
             Page::Stopping => Sign::Pause,
             Page::Stopped => Sign::Stop,
-            Page::Fault => Sign::Warning,
+            Page::SelfTestFailed | Page::Fault => Sign::Warning,
         };
         self.items.push(Item::Sign { area, sign, color: self.accent });
     }

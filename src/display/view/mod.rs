@@ -1,8 +1,9 @@
 //! `Status` to `View`: which page is up and what it says. No pixels, no clock, no I/O.
 //!
 //! ```text
-//!  stopping > fault > update > set-up > analysing > receiving > starting
-//!  ready: fresh flag > alert open > other fresh result > code of a stick > alerts held > disk > clock > heat > ready
+//!  stopping > fault > restart of an update > set-up > analysing > receiving > starting
+//!  ready: fresh flag > alert open > other fresh result > code of a stick > alerts held > self-test > update under way
+//!         > disk > clock > heat > update that failed > ready
 //! ```
 //! What a page hides and must not be missed stands in its notice.
 
@@ -95,6 +96,10 @@ pub enum Page {
     Hot,
     /// Another version is installed.
     Updating,
+    /// Another version was installed and undone, or refused.
+    UpdateFailed,
+    /// Answers may be wrong.
+    SelfTestFailed,
     /// To be set up.
     Setup,
     /// Finishing.
@@ -146,10 +151,11 @@ impl View {
     #[must_use]
     pub fn new(status: &Status, now_unix_ms: i64, language: Language) -> Self {
         let composer = Composer { status, now_unix_ms, texts: language.texts() };
-        match (&status.activity, &status.updating_to, &status.setup) {
+        let restart = status.updating.as_ref().filter(|it| !it.is_screening());
+        match (&status.activity, restart, &status.setup) {
             (Activity::Stopping, ..) => composer.stopping(),
             (Activity::Fault { message }, ..) => composer.fault(message),
-            (_, Some(version), _) => composer.updating(version),
+            (_, Some(updating), _) => composer.updating(updating),
             (_, None, Some(setup)) => composer.setup(setup),
             (Activity::Starting, ..) => composer.starting(),
             (Activity::Receiving { n_instances }, ..) => composer.receiving(*n_instances),
@@ -178,6 +184,7 @@ impl View {
                 | Page::Alert
                 | Page::Undelivered
                 | Page::Fault
+                | Page::SelfTestFailed
                 | Page::Setup
         );
         is_page || self.notice.is_some()
@@ -201,18 +208,25 @@ fn at_rest(composer: &Composer<'_>) -> View {
         (None, None) => match &status.stick_code {
             Some(code) => composer.stick(code),
             None if is_held => composer.undelivered(),
-            None => trouble_or_ready(composer),
+            None => of_the_machine(composer),
         },
     }
 }
 
-/// The page while nobody waits for anything.
-fn trouble_or_ready(composer: &Composer<'_>) -> View {
+/// The page while nothing waits for anyone.
+fn of_the_machine(composer: &Composer<'_>) -> View {
     let status = composer.status;
-    match (status.disk, status.clock, status.thermal) {
+    if !status.self_test_failing.is_empty() {
+        return composer.self_test_failed();
+    }
+    if let Some(updating) = &status.updating {
+        return composer.updating(updating);
+    }
+    match (status.disk, status.clock, status.thermal, &status.update_trouble) {
         (Some(disk), ..) if disk.is_low => composer.disk_low(disk),
-        (_, ClockTrust::NotSynchronized | ClockTrust::Wrong, _) => composer.clock_bad(),
-        (_, _, Some(thermal)) if thermal.throttled => composer.hot(thermal),
+        (_, ClockTrust::NotSynchronized | ClockTrust::Wrong, ..) => composer.clock_bad(),
+        (_, _, Some(thermal), _) if thermal.throttled => composer.hot(thermal),
+        (.., Some(trouble)) => composer.update_failed(trouble),
         _ => composer.ready(),
     }
 }

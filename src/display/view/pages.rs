@@ -5,6 +5,7 @@ use super::{Figure, Link, Page, Progress, Steps, View, is_acknowledged, is_fresh
 use crate::display::strings::{Texts, fill};
 use crate::status::{
     ClockTrust, Disk, LastResult, OpenAlert, Outcome, SetupCode, Stage, Status, StickCode, Thermal,
+    UpdateTrouble, UpdateVerdict, Updating,
 };
 use crate::units::Side;
 
@@ -280,12 +281,51 @@ impl Composer<'_> {
         }
     }
 
-    pub(super) fn updating(&self, version: &str) -> View {
+    pub(super) fn updating(&self, updating: &Updating) -> View {
         let texts = self.texts;
-        let lead = fill(&texts.updating_lead, &[("version", version)]);
+        let detail = if updating.is_screening() {
+            &texts.updating_meanwhile
+        } else {
+            &texts.updating_detail
+        };
+        let progress = updating.percent.map(|percent| Progress {
+            permille: u64::from(percent) * 10,
+            label: fill(&texts.percent, &[("n", &percent.to_string())]),
+        });
         View {
-            detail: Some(texts.updating_detail.clone()),
-            ..self.page(Page::Updating, &texts.updating, &lead)
+            detail: Some(detail.clone()),
+            progress,
+            notice: self.notice(),
+            ..self.page(
+                Page::Updating,
+                &texts.updating,
+                &fill(&texts.updating_lead, &[("version", &updating.version)]),
+            )
+        }
+    }
+
+    pub(super) fn update_failed(&self, trouble: &UpdateTrouble) -> View {
+        let texts = self.texts;
+        let UpdateTrouble { version, verdict, reason } = trouble;
+        let headline = match verdict {
+            UpdateVerdict::RolledBack => &texts.update_undone,
+            UpdateVerdict::Refused => &texts.update_refused,
+        };
+        let running = [("version", env!("CARGO_PKG_VERSION"))];
+        View {
+            detail: Some(format!("{version}: {reason}")),
+            figures: self.machine_figures(),
+            ..self.page(Page::UpdateFailed, headline, &fill(&texts.update_lead, &running))
+        }
+    }
+
+    pub(super) fn self_test_failed(&self) -> View {
+        let texts = self.texts;
+        let failing = names(&self.status.self_test_failing);
+        View {
+            detail: Some(texts.self_test_detail.clone()),
+            figures: self.machine_figures(),
+            ..self.page(Page::SelfTestFailed, &texts.self_test, &failing)
         }
     }
 
@@ -371,14 +411,16 @@ impl Composer<'_> {
 
     fn machine_notice(&self) -> Option<String> {
         let Status { disk, clock, thermal, .. } = self.status;
-        if disk.is_some_and(|disk| disk.is_low) {
+        if !self.status.self_test_failing.is_empty() {
+            Some(self.texts.notice_self_test.clone())
+        } else if disk.is_some_and(|disk| disk.is_low) {
             Some(self.texts.notice_disk.clone())
         } else if *clock != ClockTrust::Trusted {
             Some(self.texts.notice_clock.clone())
         } else if thermal.is_some_and(|thermal| thermal.throttled) {
             Some(self.texts.notice_hot.clone())
         } else {
-            None
+            self.status.update_trouble.as_ref().map(|_| self.texts.notice_update.clone())
         }
     }
 }

@@ -3,7 +3,10 @@
 use super::*;
 use crate::phi::Phi;
 use crate::reason::Reason;
-use crate::status::{Alerts, Disk, OpenAlert, Patients, SetupCode, Stage, StickCode, Thermal};
+use crate::status::{
+    Alerts, Disk, OpenAlert, Patients, SetupCode, Stage, StickCode, Thermal, UpdateStep,
+    UpdateTrouble, UpdateVerdict, Updating,
+};
 use crate::units::CubicCentimeters;
 
 const NOW: i64 = 1_767_225_600_000;
@@ -130,10 +133,45 @@ fn the_machines_troubles_have_pages_of_their_own() {
     assert!(notice.contains("ACDE-FGHJ"), "{notice}");
     assert!(!format!("{status:?}").contains("ACDE"));
     check(Status { setup, activity: fault, ..rest() }, Page::Fault);
-    check(Status { updating_to: Some("0.2.0".into()), ..rest() }, Page::Updating);
     let analysing = Activity::Analysing { stage: Stage::Loading, n_slices: 9 };
     let busy = view(&Status { activity: analysing, thermal: hot, ..rest() });
     assert_eq!(busy.notice.as_deref(), Some("Too warm: slowed down"));
+}
+
+#[test]
+fn an_update_hides_work_only_while_there_is_none() {
+    let updating = |step, activity| {
+        let updating = Some(Updating { version: "0.2.0".into(), step, percent: Some(40) });
+        Status { updating, activity, ..ready(Outcome::NotFlagged, DAY_MS) }
+    };
+    let receiving = || Activity::Receiving { n_instances: 3 };
+    let check = |status: Status, page: Page| assert_eq!(view(&status).page, page);
+    check(updating(Some(UpdateStep::Copying), receiving()), Page::Receiving);
+    check(updating(Some(UpdateStep::Restarting), receiving()), Page::Updating);
+    check(updating(None, receiving()), Page::Updating);
+    check(with_alert(updating(Some(UpdateStep::Checking), Activity::Ready)), Page::Alert);
+    let at_rest = view(&updating(Some(UpdateStep::Copying), Activity::Ready));
+    assert_eq!((at_rest.page, at_rest.progress.map(|it| it.permille)), (Page::Updating, Some(400)));
+    let restart = view(&with_alert(updating(None, Activity::Ready)));
+    assert_eq!(restart.notice.as_deref(), Some("Alert open: left, 3\u{a0}min\u{a0}ago"));
+}
+
+#[test]
+fn an_update_that_failed_and_a_self_test_are_told_of() {
+    let reason = "self-test failed (golden)".to_owned();
+    let verdict = UpdateVerdict::RolledBack;
+    let trouble = UpdateTrouble { version: "0.2.0".into(), verdict, reason };
+    let status = Status { update_trouble: Some(trouble), ..ready(Outcome::NotFlagged, DAY_MS) };
+    let undone = view(&status);
+    assert_eq!((undone.page.clone(), undone.is_urgent()), (Page::UpdateFailed, false));
+    assert_eq!(undone.detail.as_deref(), Some("0.2.0: self-test failed (golden)"));
+    let busy = Status { activity: Activity::Receiving { n_instances: 3 }, ..status.clone() };
+    assert_eq!(view(&busy).notice.as_deref(), Some("Update failed: see support"));
+    let low = Some(Disk { free_bytes: 2_000_000_000, is_low: true });
+    let failing = Status { self_test_failing: vec!["golden".into()], disk: low, ..status };
+    let view = view(&failing);
+    assert_eq!((view.page.clone(), view.lead.as_str()), (Page::SelfTestFailed, "golden"));
+    assert!(view.is_urgent());
 }
 
 #[test]
