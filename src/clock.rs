@@ -65,6 +65,13 @@ impl Clock for ManualClock {
     }
 }
 
+/// Milliseconds since 1970 UTC of a file's time.
+#[must_use]
+pub fn unix_ms(time: SystemTime) -> i64 {
+    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// RFC 3339 in UTC, as records and alerts show it.
 #[must_use]
 pub fn rfc3339(unix_ms: i64) -> String {

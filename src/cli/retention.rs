@@ -65,6 +65,7 @@ pub fn run(args: &RetentionArgs) -> Result<()> {
         db: opened.db,
         spool: Arc::new(spool),
         clock: Arc::new(clock),
+        results: config.results(),
         data_dir: config.data_dir,
         settings: config.retention,
     };

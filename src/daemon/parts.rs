@@ -295,6 +295,7 @@ impl Parts {
             spool: Arc::clone(&self.spool),
             clock: Arc::clone(&self.clock),
             data_dir: self.config.data_dir.clone(),
+            results: self.config.results(),
             settings: self.config.retention.clone(),
         };
         let removing = retention::run(remover, Arc::clone(&self.clock), stopping.clone());

@@ -30,7 +30,7 @@ pub struct SeriesHistory {
     pub first_unix_ms: i64,
     /// When the newest came.
     pub last_unix_ms: i64,
-    /// One of its files, relative to the spool: whose series it is.
+    /// One of its files, relative to the spool: whose series it is. Empty where none is kept.
     pub path: String,
     /// Its newest screening.
     pub job: Option<JobHistory>,
@@ -92,18 +92,26 @@ pub struct AlertHistory {
 }
 
 /// The series of which something came in a span of time, or whose alert is open; newest first, at most
-/// [`HISTORY_SERIES_MAX`]. The span is milliseconds since 1970 UTC, its end not within.
+/// [`HISTORY_SERIES_MAX`]. One whose images are gone came when it was answered. The span is milliseconds since 1970 UTC,
+/// its end not within.
 pub fn between(from_unix_ms: i64, to_unix_ms: i64) -> Operation<Vec<SeriesHistory>> {
     Operation::new("list the series of a day", move |connection| {
         let most = i64::try_from(HISTORY_SERIES_MAX).expect("hundreds");
         let found: Vec<String> = connection
             .prepare_cached(
-                "SELECT series_instance_uid FROM instances WHERE series_instance_uid IN (
-                     SELECT series_instance_uid FROM instances
+                "SELECT uid FROM (
+                     SELECT series_instance_uid AS uid FROM instances
                          WHERE received_unix_ms >= ?1 AND received_unix_ms < ?2
                      UNION SELECT series_instance_uid FROM alerts
-                         WHERE state = 'open' AND opened_unix_ms < ?2)
-                 GROUP BY series_instance_uid ORDER BY max(id) DESC LIMIT ?3",
+                         WHERE state = 'open' AND opened_unix_ms < ?2
+                     UNION SELECT series_instance_uid FROM results AS r
+                         WHERE created_unix_ms >= ?1 AND created_unix_ms < ?2 AND NOT EXISTS (
+                             SELECT 1 FROM instances AS i
+                             WHERE i.series_instance_uid = r.series_instance_uid))
+                 ORDER BY
+                     (SELECT max(id) FROM instances WHERE series_instance_uid = uid) DESC,
+                     (SELECT max(id) FROM results WHERE series_instance_uid = uid) DESC
+                 LIMIT ?3",
             )?
             .query_map((from_unix_ms, to_unix_ms, most), |row| row.get(0))?
             .collect::<Result<_, _>>()?;
@@ -112,7 +120,7 @@ pub fn between(from_unix_ms: i64, to_unix_ms: i64) -> Operation<Vec<SeriesHistor
     })
 }
 
-/// One series; `None` where none of it is kept.
+/// One series; `None` where neither images nor an answer are kept.
 pub fn of_series(uid: SeriesInstanceUid) -> Operation<Option<SeriesHistory>> {
     Operation::new("look up a series", move |connection| series(connection, uid.as_str()))
 }
@@ -156,12 +164,46 @@ fn series(connection: &Connection, uid: &str) -> Result<Option<SeriesHistory>, r
             })
         })
         .optional()?;
+    let found = match found {
+        Some(found) => Some(found),
+        None => without_images(connection, uid)?,
+    };
     let Some(mut found) = found else { return Ok(None) };
     found.job = newest_job(connection, uid)?;
     found.answer = newest_answer(connection, uid)?;
     found.alert = newest_alert(connection, uid)?;
     found.order = orders::written_down(connection, &found.study)?;
     Ok(Some(found))
+}
+
+/// A series whose images are gone, by its answers.
+fn without_images(
+    connection: &Connection,
+    uid: &str,
+) -> Result<Option<SeriesHistory>, rusqlite::Error> {
+    connection
+        .prepare_cached(
+            "SELECT series_instance_uid, study_instance_uid, min(created_unix_ms),
+                 max(created_unix_ms)
+             FROM results WHERE series_instance_uid = ?1 GROUP BY series_instance_uid",
+        )?
+        .query_row([uid], |row| {
+            Ok(SeriesHistory {
+                series: row::parsed(row, 0)?,
+                study: row::parsed(row, 1)?,
+                calling_ae: String::new(),
+                n_instances: 0,
+                bytes: 0,
+                first_unix_ms: row.get(2)?,
+                last_unix_ms: row.get(3)?,
+                path: String::new(),
+                job: None,
+                answer: None,
+                alert: None,
+                order: None,
+            })
+        })
+        .optional()
 }
 
 fn newest_job(connection: &Connection, uid: &str) -> Result<Option<JobHistory>, rusqlite::Error> {
@@ -232,6 +274,7 @@ mod tests {
     use crate::db::open::in_memory;
     use crate::db::results::tests::{at, report};
     use crate::db::results::{JobEnd, Routed, Unrouted, commit};
+    use crate::db::retention::{self, Removal};
     use crate::db::{alerts, instances, jobs};
     use crate::screening::report::Decision;
 
@@ -272,5 +315,13 @@ mod tests {
         assert_eq!(day(came + 86_400_000, came + 2 * 86_400_000).len(), 0);
         assert_eq!(one().alert.unwrap().acknowledged_by.as_deref(), Some("A"));
         assert_eq!(of_series("9.9".parse().unwrap()).run(&connection).unwrap(), None);
+        // Without its images it is known by its answer.
+        let gone = retention::remove_images(uid.clone(), "test".into(), came + 10);
+        assert!(
+            matches!(gone.run(&connection).unwrap(), Removal::Removed(files) if files.len() == 2)
+        );
+        assert_eq!((one().n_instances, one().answer.is_some()), (0, true));
+        let seen = day(came, came + 6);
+        assert_eq!(seen.iter().map(|it| it.n_instances).collect::<Vec<_>>(), [1, 0]);
     }
 }

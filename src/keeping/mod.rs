@@ -32,6 +32,14 @@ pub enum KeepingError {
     /// The spool.
     #[error("could not remove received images")]
     Spool(#[from] SpoolError),
+    /// Objects of results.
+    #[error("could not remove old results from `{path}`")]
+    Objects {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The disk does not say how much room it has.
     #[error("could not find out how much room there is at `{path}`")]
     Room {
@@ -55,7 +63,7 @@ impl Dispose for KeepingError {
         match self {
             Self::Db(error) => error.disposition(),
             Self::Spool(error) => error.disposition(),
-            Self::Room { .. } | Self::InUse { .. } => Disposition::Retry,
+            Self::Objects { .. } | Self::Room { .. } | Self::InUse { .. } => Disposition::Retry,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! The one place that removes what was received and answered. It blocks: for a thread that may wait.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::plan::{Plan, plan, results_before};
 use super::settings::RetentionSettings;
 use super::{InUse, KeepingError};
-use crate::clock::Clock;
+use crate::clock::{Clock, unix_ms};
 use crate::db::Db;
 use crate::db::retention::{self, KeptSeries, Removal};
 use crate::dicom::uid::SeriesInstanceUid;
@@ -26,6 +27,8 @@ pub struct Remover {
     pub clock: Arc<dyn Clock>,
     /// Where all of it is.
     pub data_dir: PathBuf,
+    /// The folder of the results' objects.
+    pub results: PathBuf,
     /// How long it stays.
     pub settings: RetentionSettings,
 }
@@ -106,7 +109,26 @@ impl Remover {
                 n_removed += 1;
             }
         }
+        self.remove_objects(before)?;
         Ok(n_removed)
+    }
+
+    /// Removes the objects of results that were given before a time, but for those that a destination still waits for.
+    fn remove_objects(&self, before_unix_ms: i64) -> Result<(), KeepingError> {
+        let problem = |source| KeepingError::Objects { path: self.results.clone(), source };
+        if !self.results.is_dir() {
+            return Ok(());
+        }
+        for entry in fs::read_dir(&self.results).map_err(problem)? {
+            let entry = entry.map_err(problem)?;
+            let modified = entry.metadata().and_then(|about| about.modified()).map_err(problem)?;
+            let is_old = unix_ms(modified) < before_unix_ms;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if is_old && !self.db.call_blocking(retention::is_awaited(name))? {
+                fs::remove_dir_all(entry.path()).map_err(problem)?;
+            }
+        }
+        Ok(())
     }
 
     fn room(&self) -> Result<disk::Room, KeepingError> {

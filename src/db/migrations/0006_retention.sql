@@ -10,3 +10,5 @@ CREATE TABLE removed_images (
     late_id_max INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX removed_images_clearing ON removed_images (series_instance_uid) WHERE is_clearing = 1;
+-- What was answered on a day, and what is old.
+CREATE INDEX results_by_time ON results (created_unix_ms);

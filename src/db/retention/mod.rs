@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 pub use self::lost::{LostImages, lose_images};
 pub use self::names::GoneNames;
-pub use self::results::{old_results, remove_results};
+pub use self::results::{is_awaited, old_results, remove_results};
 
 use super::audit::{self, AuditKind, NewAuditEvent};
 use super::results::ResultId;

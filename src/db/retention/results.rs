@@ -35,6 +35,17 @@ pub fn old_results(before_unix_ms: i64) -> Operation<Vec<SeriesInstanceUid>> {
     })
 }
 
+/// Whether a destination still waits for the objects of a folder: its name is in the message.
+pub fn is_awaited(folder: String) -> Operation<bool> {
+    Operation::new("look for deliveries of old results", move |connection| {
+        connection
+            .prepare_cached(
+                "SELECT 1 FROM deliveries WHERE state = 'waiting' AND instr(payload, ?1) > 0",
+            )?
+            .exists([&folder])
+    })
+}
+
 /// Removes a series' answers and all that hangs on them, but for the audit trail: its events stay and no longer say
 /// about which answer they are. Answers whether it did: not where one was given since `before_unix_ms`.
 pub fn remove_results(

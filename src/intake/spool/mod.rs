@@ -26,13 +26,14 @@ use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 pub use self::error::SpoolError;
 use self::folder_sync::FolderSync;
 pub use self::part_file::PartFile;
 use self::prepared::Prepared;
 pub use self::removal::Unneeded;
+use crate::clock::unix_ms;
 use crate::dicom::header::InstanceIdentity;
 use crate::dicom::part10::FileMeta;
 use crate::dicom::received::ReceivedInstance;
@@ -239,7 +240,6 @@ impl Spool {
         let identity = InstanceIdentity::read(&mut file, &meta.transfer_syntax)
             .map_err(|source| SpoolError::Header { path: path.clone(), source })?;
         let modified = about.modified().map_err(read)?;
-        let since_1970 = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(ReceivedInstance {
             sop_instance: identity.sop_instance,
             sop_class: identity.sop_class,
@@ -249,7 +249,7 @@ impl Spool {
             calling_ae: meta.source_ae.unwrap_or_else(|| unknown_ae.clone()),
             path: relative.to_owned(),
             bytes: about.len(),
-            received_unix_ms: i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX),
+            received_unix_ms: unix_ms(modified),
             hints: identity.hints,
         })
     }

@@ -7,9 +7,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::{Spool, SpoolError, list};
+use crate::clock::unix_ms;
 use crate::dicom::uid::SeriesInstanceUid;
 use crate::limits::RECEIVED_TIME_SLACK;
 
@@ -92,18 +93,13 @@ impl Spool {
     }
 }
 
-fn unix_ms(time: SystemTime) -> i64 {
-    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn slack_ms() -> u64 {
     u64::try_from(RECEIVED_TIME_SLACK.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
     use crate::intake::spool::SpoolOptions;

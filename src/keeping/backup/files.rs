@@ -5,12 +5,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Manifest, ManifestFile};
 use super::{BackupError, failed};
+use crate::clock::unix_ms;
 use crate::limits::BACKUP_FILES_MAX;
 
 /// Bytes that are read at a time.
@@ -48,7 +48,7 @@ impl<'a> Copier<'a> {
         self.note(from, inside)
     }
 
-    /// Links a file that is never changed, to the earlier backup's or to itself; copies it where neither can be.
+    /// Links a file that is never changed (an object that is written again gets the same bytes), to the earlier backup's or to itself; copies it where neither can be.
     pub(super) fn link(&mut self, from: &Path, inside: &Path) -> Result<(), BackupError> {
         let to = self.part.join(inside);
         self.make(to.parent().unwrap_or(self.part))?;
@@ -96,8 +96,7 @@ fn name(inside: &Path) -> String {
 fn about(path: &Path) -> Result<(u64, i64), BackupError> {
     let about = fs::metadata(path).map_err(failed("look at", path))?;
     let modified = about.modified().map_err(failed("look at", path))?;
-    let since_1970 = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok((about.len(), i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)))
+    Ok((about.len(), unix_ms(modified)))
 }
 
 /// A copy that only we can read, durable on the disk.

@@ -218,14 +218,30 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed("list", folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with(NAME) && !name.ends_with(PART) && path.join(manifest::FILE).is_file() {
+        if is_backup(file_name(&path)) && path.join(manifest::FILE).is_file() {
             found.push(path);
         }
     }
     // Their names are times.
     found.sort();
     Ok(found)
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+/// Whether a name is one that we give: others' folders beside ours are left alone.
+fn is_backup(name: &str) -> bool {
+    let is_time = |time: &str| {
+        time.len() == "20260101T000000Z".len()
+            && time.bytes().enumerate().all(|(n, c)| match n {
+                8 => c == b'T',
+                15 => c == b'Z',
+                _ => c.is_ascii_digit(),
+            })
+    };
+    name.strip_prefix(NAME).is_some_and(is_time)
 }
 
 fn remove_old(folder: &Path, n_kept: usize) -> Result<usize, BackupError> {
@@ -243,10 +259,9 @@ fn remove_old(folder: &Path, n_kept: usize) -> Result<usize, BackupError> {
 fn remove_parts(folder: &Path) -> Result<(), BackupError> {
     for entry in fs::read_dir(folder).map_err(failed("list", folder))? {
         let path = entry.map_err(failed("list", folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.starts_with(NAME) && path.is_dir() && !path.join(manifest::FILE).is_file()
-            || name.starts_with(NAME) && name.ends_with(PART)
-        {
+        let name = file_name(&path);
+        let is_part = name.strip_suffix(PART).is_some_and(is_backup);
+        if is_part || is_backup(name) && !path.join(manifest::FILE).is_file() {
             fs::remove_dir_all(&path).map_err(failed("remove", &path))?;
         }
     }

@@ -81,7 +81,7 @@ fn objects_are_shared_and_the_newest_backups_stay() {
     let second = here.back_up(2);
     assert_eq!(inode(&first), inode(&second));
     fs::create_dir(here.out.join("parotidd-20250101T000000Z.part")).unwrap();
-    fs::create_dir(here.out.join("theirs")).unwrap();
+    fs::create_dir(here.out.join("parotidd-theirs")).unwrap();
     let third = here.back_up(2);
     assert_eq!(third.n_removed, 1);
     assert_eq!(list(&here.out).unwrap(), [second.path, third.path]);
@@ -89,7 +89,7 @@ fn objects_are_shared_and_the_newest_backups_stay() {
         fs::read_dir(&here.out).unwrap().map(|it| it.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names.len(), 3);
-    assert_eq!(names[2], "theirs");
+    assert_eq!(names[2], "parotidd-theirs");
 }
 
 #[test]
@@ -98,11 +98,12 @@ fn a_restore_keeps_what_was_there_and_the_images() {
     assert!(matches!(here.restore(), Err(BackupError::NoBackup { .. })));
     here.back_up(2);
     fs::write(here.data("links.key"), "another").unwrap();
-    fs::write(here.data("results/1.2.3/sr.dcm"), "lost").unwrap();
+    fs::remove_file(here.data("results/1.2.3/sr.dcm")).unwrap();
     let restored = here.restore().unwrap();
     assert_eq!(restored.n_files, 3);
     let read = |path: &Path| fs::read_to_string(path).unwrap();
     assert_eq!(read(&here.data("links.key")), "secret");
+    assert_eq!(read(&here.data("results/1.2.3/sr.dcm")), "a report");
     assert_eq!(read(&here.data("spool/1.2/1.2.3.dcm")), "an image");
     let replaced = restored.replaced.unwrap();
     assert_eq!(read(&replaced.join("links.key")), "another");

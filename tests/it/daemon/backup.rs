@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::FileExt as _;
 
 use parotidd::db::users::{self, Role, UserChange};
-use parotidd::db::{beside, results};
+use parotidd::db::{self, beside, results};
 
 use super::support::*;
 use super::ward::{AwayWard, Ward};
@@ -83,6 +83,18 @@ fn a_box_that_burnt_goes_on_from_its_backup() {
     assert!(daemon.terminate().success(), "{}", site.log());
 }
 
+/// Flips bytes in the middle of the database, once all of it is in its file.
+fn damage(site: &Site) {
+    let path = site.data_dir().join("parotidd.db");
+    let opened = db::open(&path).unwrap();
+    assert_eq!(opened.set_aside, None);
+    drop(opened.db);
+    opened.thread.join().unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let quarter = file.metadata().unwrap().len() / 4;
+    file.write_all_at(&vec![0xa5; quarter as usize], 2 * quarter).unwrap();
+}
+
 #[test]
 fn a_damaged_database_is_made_anew_from_the_images() {
     if !has_dcmtk("storescu") {
@@ -98,10 +110,7 @@ fn a_damaged_database_is_made_anew_from_the_images() {
     wait_for_sent(&site, 1);
     let before = stored(&site, series).unwrap();
     assert!(daemon.terminate().success());
-    let path = site.data_dir().join("parotidd.db");
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    let middle = file.metadata().unwrap().len() / 2 / 4096 * 4096;
-    file.write_all_at(&[0xa5; 8192], middle).unwrap();
+    damage(&site);
 
     let mut daemon = site.start();
     daemon.wait_for_log("the database was damaged");
@@ -109,8 +118,11 @@ fn a_damaged_database_is_made_anew_from_the_images() {
     let after = wait_for("the answer", || stored(&site, series));
     assert_eq!((after.result_key, after.decision), (before.result_key, before.decision));
     wait_for_sent(&site, 1);
-    // Whoever has it knows it again.
-    assert_eq!(ward.distinct_about(&series.uid).len(), 1);
+    // It was told again, and whoever has it knows it again.
+    let told = ward.about(&series.uid);
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[0].key, told[1].key);
+    assert_eq!(told[0].alert["decision"], told[1].alert["decision"]);
     let audit = run(&["audit", "--config", site.config().to_str().unwrap()]);
     assert!(audit.stdout.contains("rebuilt"), "{}", audit.stdout);
     assert!(daemon.terminate().success(), "{}", site.log());

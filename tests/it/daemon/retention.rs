@@ -96,6 +96,7 @@ impl Folder {
             spool: Arc::clone(&self.spool),
             clock: Arc::new(clock),
             data_dir: self.site.data_dir(),
+            results: self.site.data_dir().join("results"),
             settings,
         }
     }
@@ -125,11 +126,17 @@ fn what_is_old_and_answered_goes_with_its_files() {
     let stands = results::latest_of_series("1.2.1.1".parse().unwrap());
     assert!(it.db.call_blocking(stands).unwrap().is_some());
 
-    // Years later the answer goes too.
+    // Years later the answer goes too, with its objects.
+    let objects = it.site.data_dir().join("results/2.25.1");
+    fs::create_dir_all(&objects).unwrap();
+    fs::write(objects.join("sr.dcm"), "a report").unwrap();
+    assert_eq!(remover.remove().unwrap(), Some(Removed::default()));
+    assert!(objects.exists());
     let later = Folder { now: it.now + 200 * DAY_MS, ..it };
     let removed = later.remover(settings()).remove().unwrap().unwrap();
     assert_eq!((removed.n_series, removed.n_results), (1, 2));
     assert_eq!(later.n_files(), 3, "what was never screened stays");
+    assert!(!objects.exists());
 }
 
 #[test]
