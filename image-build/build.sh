@@ -97,8 +97,8 @@ make_update() {
   mkdir -p "$to"
   for file in "$from"/*.root-*.raw; do
     case $file in
-      *-verity.*) zstd -q -12 -T0 "$file" -o "$to/parotidd-${board}_${version}_$(partition_uuid "$file").verity.raw.zst" ;;
-      *) zstd -q -12 -T0 "$file" -o "$to/parotidd-${board}_${version}_$(partition_uuid "$file").root.raw.zst" ;;
+      *-verity.*) gzip -n -6 <"$file" >"$to/parotidd-${board}_${version}_$(partition_uuid "$file").verity.raw.gz" ;;
+      *) gzip -n -6 <"$file" >"$to/parotidd-${board}_${version}_$(partition_uuid "$file").root.raw.gz" ;;
     esac
   done
   cp "$from/parotidd_$version.efi" "$to/parotidd-${board}_$version.efi"

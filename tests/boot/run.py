@@ -372,7 +372,7 @@ def main() -> int:
     args = arguments.parse_args()
     n_failed = 0
     for name in args.checks:
-        with Site(args.images, args.work, args.program, name, tpm=name == "updates") as site:
+        with Site(args.images, args.work, args.program, name) as site:
             try:
                 CHECKS[name](site)
             except (Failed, subprocess.CalledProcessError) as error:
