@@ -133,7 +133,7 @@ fn an_engineer_asks_other_systems_whether_they_are_there() {
     };
     let away = format!("127.0.0.1:{}", free_port());
     let here = answering.address().to_string();
-    let (site, base) = site(&(peer("CT1", &here) + &peer("CT2", &away)));
+    let (site, base) = site(&(peer("PAROTIDD", &here) + &peer("CT2", &away)));
     let mut daemon = site.start();
     daemon.wait_for_log("the console is up");
     add_everyone(&site);
