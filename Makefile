@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
 .PHONY: demo run test test-slow test-kill bench bench-instructions bench-inference bench-receive bench-last-slice
-.PHONY: test-browser device-test cross-test cross-count miri fuzz check deny prerequisites peers train help clean
+.PHONY: test-browser device-test cross-test cross-count image boot-test boot-test-short miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -56,6 +56,17 @@ cross-test: prerequisites ## the inference tests on emulated arm64, with dot pro
 cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f32
 	@$(ONNXRUNTIME)
 	PYTHON=$(BENCH_PYTHON) tests/cross/count.sh
+
+image: ## the appliance's disk image and its update, as root; BOARD=qemu-aarch64|rpi-cm4|jetson-orin-nano|generic-x86_64
+	image-build/build.sh $(or $(BOARD),qemu-aarch64)
+
+boot-test: ## the arm64 image in QEMU: screens, restarts, is updated, comes back from bad updates and power cuts; ONLY=updates
+	tests/boot/prepare.sh first good bad
+	tests/boot/in-tools.sh $(ONLY)
+
+boot-test-short: ## the same image: starts, no failed unit, a stick sets it up, C-ECHO from outside
+	tests/boot/prepare.sh first
+	tests/boot/in-tools.sh starts
 
 miri: prerequisites ## the kernels' portable and generic parts under Miri, which sees undefined behaviour
 	rustup toolchain install nightly --profile minimal --component miri --component rust-src

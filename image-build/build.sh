@@ -3,12 +3,15 @@
 #
 #   build.sh BOARD [PROGRAM]      qemu-aarch64, rpi-cm4, jetson-orin-nano or generic-x86_64; as root
 #
-# PROGRAM is parotidd for the board's processor; it is compiled where none is given. VERSION, KEYS (see keys.sh) and
-# SOURCE_DATE_EPOCH are taken from the environment: the program's version, keys for trying, and the last commit's date
-# unless said otherwise. All ends in target/image/BOARD:
-#   parotidd_VERSION_BOARD.raw.zst    the disk, for the first installation
-#   update/                           signed: SHA256SUMS, its signature, root, hashes of the root, kernel
-#   *.cdx.json, *.packages            bill of materials (CycloneDX), list of packages
+# PROGRAM is parotidd for the board's processor; it is compiled where none is given. From the environment:
+#   VERSION             of the system; the program's unless said otherwise
+#   KEYS                folder, see keys.sh; keys for trying are made in target/image/keys unless said otherwise
+#   SOURCE_DATE_EPOCH   date of every file; the last commit's unless said otherwise
+#   KERNEL_PACKAGE      a kernel of our own (.deb), see kernel-build.sh; Debian's unless said otherwise
+#   OUT                 where all ends; target/image/BOARD unless said otherwise:
+#     parotidd-BOARD_VERSION.raw.zst    the disk, for the first installation
+#     update/                           signed: SHA256SUMS, its signature, root, hashes of the root, kernel
+#     *.cdx.json, *.packages            bill of materials (CycloneDX), list of packages
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source image-build/tools.sh
@@ -45,23 +48,27 @@ stage() {
   done
   install -D -m 644 systemd/parotidd.sysusers "$root/usr/lib/sysusers.d/parotidd.conf"
   install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
-  install -D -m 644 systemd/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
+  install -D -m 644 image-build/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
   [ ! -e systemd/parotidd-stick.rules ] || install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
+  install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/board" <<<"$board"
   install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.gpg"
 }
 
 kernel() {
   local folder=$work/kernel/$debian_arch
-  [ -e "$work/stage/$board/modules.cpio.zst" ] && [ -z "${NEW_KERNEL:-}" ] && return
+  if [ -e "image-build/mkosi.profiles/$board/kernel.fragment" ] && [ -z "${KERNEL_PACKAGE:-}" ]; then
+    fail "Debian's kernel does not start $board: make one with image-build/kernel-build.sh $board, and name it in KERNEL_PACKAGE"
+  fi
   mkdir -p "$folder" "$work/stage/$board"
-  tools bash -euc '
+  [ -z "${KERNEL_PACKAGE:-}" ] || { rm -f "$folder"/*.deb && cp "$KERNEL_PACKAGE" "$folder/"; }
+  [ -n "${KERNEL_PACKAGE:-}" ] || tools bash -euc '
     cd "/work/kernel/$1"
     apt-get update -qq
     package=$(apt-cache depends "linux-image-$1:$1" | sed -n "s/.*Depends: \(linux-image[^:]*\).*/\1/p" | head -1)
-    ls "$package"_*.deb 2>/dev/null || apt-get download -qq "$package:$1"
-    python3 /src/image-build/kernel.py "$package"_*.deb --root "/work/stage/$2/kernel" --initrd "/work/stage/$2/modules.cpio.zst"' \
-    kernel $debian_arch "$board"
+    [ -e "$(echo "$package"_*.deb)" ] || { rm -f ./*.deb; apt-get download -qq "$package:$1"; }' kernel $debian_arch
+  tools bash -euc 'python3 /src/image-build/kernel.py /work/kernel/"$1"/*.deb --root "/work/stage/$2/kernel" \
+    --initrd "/work/stage/$2/modules.cpio.zst"' kernel $debian_arch "$board"
 }
 
 make_image() {
@@ -85,16 +92,16 @@ seed() {
 
 # What systemd-sysupdate fetches: names say version and partition UUID, one signature covers all.
 make_update() {
-  local from=$work/out/$board to=$work/$board/update file
+  local from=$work/out/$board to=$out/update file
   rm -rf "$to"
   mkdir -p "$to"
   for file in "$from"/*.root-*.raw; do
     case $file in
-      *-verity.*) zstd -q -19 -T0 "$file" -o "$to/parotidd_${version}_$(partition_uuid "$file").verity.raw.zst" ;;
-      *) zstd -q -19 -T0 "$file" -o "$to/parotidd_${version}_$(partition_uuid "$file").root.raw.zst" ;;
+      *-verity.*) zstd -q -12 -T0 "$file" -o "$to/parotidd-${board}_${version}_$(partition_uuid "$file").verity.raw.zst" ;;
+      *) zstd -q -12 -T0 "$file" -o "$to/parotidd-${board}_${version}_$(partition_uuid "$file").root.raw.zst" ;;
     esac
   done
-  cp "$from/parotidd_$version.efi" "$to/"
+  cp "$from/parotidd_$version.efi" "$to/parotidd-${board}_$version.efi"
   (cd "$to" && sha256sum -- * >SHA256SUMS)
   image-build/keys.sh sign "$keys_folder" "$to/SHA256SUMS"
 }
@@ -109,15 +116,18 @@ mkdir -p "${KEYS:=$work/keys}"
 keys_folder=$(cd "$KEYS" && pwd)
 image-build/keys.sh make "$keys_folder"
 program=${2:-$(compile)}
+mkdir -p "${OUT:=$work/$board}"
+out=$(cd "$OUT" && pwd)
 kernel
 stage
 make_image
 make_update
-name=parotidd_${version}_$board
-zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$work/$board/$name.raw.zst"
-cp "$work/out/$board/parotidd_$version.manifest" "$work/$board/$name.packages"
+name=parotidd-${board}_$version
+zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$out/$name.raw.zst"
+cp "$work/out/$board/parotidd_$version.manifest" "$out/$name.packages"
+cp "$out/$name.packages" "$work/metadata.packages"
 cargo metadata --format-version 1 --locked --filter-platform $rust_target >"$work/metadata.json"
-tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/$3.packages" "$(ls linux-image-*.deb | tail -1)" \
-  /work/metadata.json >"/work/$3.cdx.json"' sbom $debian_arch "$version" "$board/$name"
-(cd "$work/$board" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
-ls -la "$work/$board" "$work/$board/update" >&2
+tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/metadata.packages" ./linux-image-*.deb \
+  /work/metadata.json' sbom $debian_arch "$version" >"$out/$name.cdx.json"
+(cd "$out" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
+ls -la "$out" "$out/update" >&2

@@ -13,6 +13,8 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# Makers of our boards, whose device trees come along.
+TREES = ("broadcom", "nvidia")
 
 
 def patterns(name: str) -> re.Pattern:
@@ -75,8 +77,8 @@ def unpack(packages: list[Path], root: Path) -> str:
         shutil.copytree(Path(unpacked) / "usr/lib/modules", root / "usr/lib/modules", symlinks=True)
         shutil.copy2(boot / f"vmlinuz-{version}", root / "usr/lib/modules" / version / "vmlinuz")
         trees = next((Path(unpacked) / "usr/lib").glob("linux-image-*"), None)
-        if trees:
-            shutil.copytree(trees, root / "usr/lib/modules" / version / "dtb")
+        for vendor in TREES if trees else ():
+            shutil.copytree(trees / vendor, root / "usr/lib/modules" / version / "dtb" / vendor)
     return version
 
 

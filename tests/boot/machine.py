@@ -71,7 +71,7 @@ class Machine:
         self.serial.write_text("")
 
     @classmethod
-    def of_image(cls, image: Path, work: Path, size_gb: int = 5, **more) -> Machine:
+    def of_image(cls, image: Path, work: Path, size_gb: int = 8, **more) -> Machine:
         """A machine whose disk is a copy of the image, as large as a disk is."""
         work.mkdir(parents=True, exist_ok=True)
         disk = work / "disk.raw"

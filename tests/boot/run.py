@@ -4,9 +4,9 @@ when an update is bad or the plug was pulled. On emulated machines, looked at fr
 
     run.py IMAGES [--work FOLDER] [--program PAROTIDD] [CHECK..]
 
-IMAGES holds what `image-build/build.sh` made: `first/` (the image that is installed), and for the updates `good/`, and
-`bad/` whose networks are damaged. PAROTIDD, for this processor, draws the phantom. CHECK is one of: screens keeps
-updates unsigned undone power_cuts flipped; all of them unless said.
+IMAGES holds what prepare.sh made: `first/` (the image that is installed), and for the updates `good/`, and
+`bad/` whose network is damaged. PAROTIDD, for this processor, draws the phantom. CHECK is one of: starts screens
+updates unsigned undone power_cuts flipped signed; all of them unless said.
 Prints `ok NAME: what was seen`, and times as `time NAME SECONDS`; ends with 1 when one failed.
 """
 
@@ -79,6 +79,18 @@ class Site:
     def version(self) -> str:
         return self.machine.sh(". /usr/lib/os-release && echo $IMAGE_VERSION")
 
+    def this_start(self) -> str:
+        return self.machine.sh("cat /proc/sys/kernel/random/boot_id", 20)
+
+    def wait_for_another_start(self, before: str, what: str, limit_s: float) -> None:
+        """Until the shell of a later start answers."""
+        def is_another() -> bool:
+            try:
+                return self.this_start() not in ("", before)
+            except Failed:
+                return False
+        wait_for(what, is_another, limit_s, 2)
+
     def update_state(self) -> dict:
         return json.loads(self.machine.sh("cat /run/parotidd-update/state.json"))
 
@@ -131,7 +143,7 @@ def figures(site: Site) -> None:
     machine = site.machine
     say("systemd-analyze", machine.sh("systemd-analyze | head -1"))
     say("slowest units", machine.sh("systemd-analyze blame | head -6").replace("\n", ";"))
-    say("memory in use, MB", machine.sh("free -m | awk '/Mem/ {print $3 \" of \" $2}'"))
+    say("memory in use, MB", machine.sh("awk '/MemTotal/ {t=$2} /MemAvailable/ {print int((t-$2)/1024) \" of \" int(t/1024)}' /proc/meminfo"))
     say("parotidd's memory", machine.sh("systemctl show parotidd -p MemoryCurrent -p MemoryPeak | tr '\\n' ' '"))
     say("exposure", machine.sh("systemd-analyze security parotidd.service | tail -1", check=False))
 
@@ -163,8 +175,9 @@ def screens(site: Site) -> None:
     time.sleep(5)
     say("display", str(site.machine.screen(site.work / "screen.png")))
     machine_id, before = site.machine.sh("cat /etc/machine-id"), len(status)
-    site.machine.sh("systemctl reboot", check=False)
-    time.sleep(20)
+    start = site.this_start()
+    site.machine.sh("systemctl reboot --no-block", check=False)
+    site.wait_for_another_start(start, "the restart", 2 * START_S)
     site.wait_until_ready("restart")
     again = json.loads(site.machine.sh("parotidd status --config /etc/parotidd/parotidd.toml --format json"))
     kept = site.machine.sh("cat /etc/machine-id") == machine_id and "flagged" in json.dumps(again) and len(again) == before
@@ -182,29 +195,25 @@ def updates(site: Site) -> None:
     """A good update switches to the other system, which stays."""
     site.start("start")
     before = site.version()
-    since = time.monotonic()
+    since, start = time.monotonic(), site.this_start()
     site.stick(site.update_files("good"), COPY_S, wait=False)
-    wait_for("the update to be in", lambda: restarted(site), COPY_S)
-    took("update copied", since)
+    site.wait_for_another_start(start, "the update to be in", COPY_S + START_S)
+    took("update copied and started", since)
     site.machine.unplug()
     site.wait_until_ready("first start of the update")
     last = wait_for("the update to be kept", lambda: site.update_state()["last"], SELF_TEST_S)
     if last["outcome"] != "installed" or site.version() == before:
         raise Failed(f"{site.version()} is running: {last}")
     say("updates", f"{before} -> {site.version()}; {boots(site)}")
-
-
-def restarted(site: Site) -> bool:
-    """The shell of the start before is gone."""
-    try:
-        return site.machine.sh("ls /run/parotidd-test-mark 2>/dev/null || touch /run/parotidd-test-mark-2; cat /proc/uptime",
-                               10, check=False) == ""
-    except Failed:
-        return True
+    now = site.version(), boots(site)
+    site.stick(site.update_files("first"), COPY_S)
+    if (site.version(), boots(site)) != now:
+        raise Failed(f"an older version was installed: {boots(site)}")
+    say("updates", f"{before} is not newer, and was left")
 
 
 def boots(site: Site) -> str:
-    return site.machine.sh("ls /efi/EFI/Linux; lsblk -nlo PARTLABEL | grep parotidd_").replace("\n", " ")
+    return site.machine.sh("ls $(bootctl -p)/EFI/Linux; lsblk -nlo PARTLABEL | grep parotidd_").replace("\n", " ")
 
 
 def unsigned(site: Site) -> None:
@@ -237,26 +246,19 @@ def undone(site: Site) -> None:
     """An update whose self-test fails gives way by itself, and the display says so."""
     site.start("start")
     before = site.version()
+    since, start = time.monotonic(), site.this_start()
     site.stick(site.update_files("bad"), COPY_S, wait=False)
-    wait_for("the update to be in", lambda: restarted(site), COPY_S)
+    site.wait_for_another_start(start, "the update to be in", COPY_S + START_S)
     site.machine.unplug()
-    since = time.monotonic()
-    wait_for("the old system to be back", lambda: is_back(site, before), START_S * 2 + SELF_TEST_S, 5)
-    took("undone", since)
+    say("undone", f"{site.version()} is on trial")
+    site.wait_for_another_start(site.this_start(), "the old system to be back", 2 * START_S + SELF_TEST_S)
+    took("copied, tried and undone", since)
     site.wait_until_ready("start after it")
     last = site.update_state()["last"]
-    if last["outcome"] != "rolled_back":
-        raise Failed(f"{last}")
+    if last["outcome"] != "rolled_back" or site.version() != before:
+        raise Failed(f"{site.version()} runs: {last}")
     site.machine.screen(site.work / "screen.png")
     say("undone", f"{last['version']}: {last['reason']}; {before} runs; {boots(site)}")
-
-
-def is_back(site: Site, version: str) -> bool:
-    try:
-        site.machine.wait_for_shell(30)
-        return site.version() == version and site.machine.sh("cat /proc/uptime").split(".")[0] != ""
-    except Failed:
-        return False
 
 
 def power_cuts(site: Site) -> None:
@@ -275,8 +277,9 @@ def power_cuts(site: Site) -> None:
         say("power cut", f"{name}: {site.version()} runs; {boots(site)}")
         if site.version() != before:
             return first_start(site)
+    start = site.this_start()
     site.stick(site.update_files("good"), COPY_S, wait=False)
-    wait_for("the update to be in", lambda: restarted(site), COPY_S)
+    site.wait_for_another_start(start, "the update to be in", COPY_S + START_S)
     return first_start(site)
 
 
@@ -299,9 +302,7 @@ def quietly(reached) -> bool:
 
 def flipped(site: Site) -> None:
     """One byte of the root is another: the start is refused."""
-    listed = subprocess.run(["sfdisk", "--json", site.machine.disk], check=True, capture_output=True, text=True).stdout
-    table = json.loads(listed)["partitiontable"]
-    root = next(it for it in table["partitions"] if it.get("name", "").startswith("parotidd_") and it["size"] > 500_000)
+    root = next(it for it in partitions(site.machine.disk) if it.get("name", "").startswith("parotidd_") and it["size"] > 500_000)
     with site.machine.disk.open("r+b") as disk:
         # The superblock of erofs, which every start reads.
         disk.seek(root["start"] * 512 + 1024 + 100)
@@ -316,7 +317,45 @@ def flipped(site: Site) -> None:
     say("flipped", sign.decode(errors="replace").strip())
 
 
-CHECKS = {check.__name__: check for check in (screens, updates, unsigned, undone, power_cuts, flipped)}
+def signed(site: Site) -> None:
+    """Secure Boot: the keys of the image are taken by a machine that has none; another command line is refused."""
+    site.machine.secure_boot = True
+    site.start("start with Secure Boot")
+    state = site.machine.sh("bootctl status --no-pager | grep 'Secure Boot:'")
+    if "enabled (user)" not in state:
+        raise Failed(state)
+    say("signed", state.strip())
+    site.machine.power_cut()
+    table = partitions(site.machine.disk)
+    esp = next(it for it in table if it.get("name") == "esp")
+    kernel, inside = site.work / "kernel.efi", f"{site.machine.disk}@@{esp['start'] * 512}"
+    name = next((site.images / "first").glob("update/*.efi")).name.split("_")[-1]
+    subprocess.run(["mcopy", "-n", "-i", inside, f"::EFI/Linux/parotidd_{name}", kernel], check=True)
+    content = kernel.read_bytes()
+    kernel.write_bytes(content.replace(b" panic=10 ", b" panic=11 ", 1))
+    if kernel.read_bytes() == content:
+        raise Failed("the kernel has no command line to change")
+    subprocess.run(["mcopy", "-o", "-i", inside, kernel, f"::EFI/Linux/parotidd_{name}"], check=True)
+    site.machine.power_on()
+    sign = wait_for("the kernel to be refused", lambda: next((line for line in site.machine.serial.read_bytes().splitlines()
+                    if b"Access denied" in line or b"ecurity" in line.lower() and b"iolation" in line), None), START_S)
+    say("signed", f"another command line: {sign.decode(errors='replace').strip()}")
+
+
+def partitions(disk: Path) -> list[dict]:
+    listed = subprocess.run(["sfdisk", "--json", disk], check=True, capture_output=True, text=True).stdout
+    return json.loads(listed)["partitiontable"]["partitions"]
+
+
+def starts(site: Site) -> None:
+    """It starts without a failed unit, a stick sets it up, and a scanner reaches it."""
+    site.start("first start")
+    figures(site)
+    site.configure()
+    say("starts", "ready, set up by a stick, C-ECHO answered")
+
+
+CHECKS = {check.__name__: check for check in (starts, screens, updates, unsigned, undone, power_cuts, flipped, signed)}
 
 
 def main() -> int:

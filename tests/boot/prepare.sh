@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes the images that run.py looks at, in target/image/boot: `first` is installed, `good` a later version, `bad` a
+# later one whose network was damaged on its way.
+#
+#   prepare.sh first|good|bad..       as root
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+board=qemu-aarch64
+program=target/aarch64-unknown-linux-gnu/release/parotidd
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
+boot=target/image/boot
+
+# `image NAME VERSION [PROGRAM]`
+image() {
+  OUT=$boot/$1 VERSION=$2 image-build/build.sh $board "${@:3}"
+  zstd -q -d -f --sparse "$boot/$1/parotidd-${board}_$2.raw.zst" -o "$boot/$1/disk.raw"
+}
+
+for name in "$@"; do
+  mkdir -p "$boot/$name"
+  case $name in
+    first) image first "$version" ;;
+    good) image good "$version.1" $program ;;
+    bad)
+      # The last bytes of the segmenter inside the program: weights.
+      python3 - $program "$boot/damaged" <<'PYTHON'
+import sys
+from pathlib import Path
+program, network = bytearray(Path(sys.argv[1]).read_bytes()), Path("models/segmenter.onnx").read_bytes()
+start = program.index(network)
+program[start + len(network) // 2] ^= 1
+Path(sys.argv[2]).write_bytes(program)
+PYTHON
+      image bad "$version.2" "$boot/damaged"
+      ;;
+    *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+  esac
+done
