@@ -68,7 +68,7 @@ pub fn run(args: &SelfTestArgs) -> Result<ExitCode> {
             tally.note("database", database(folder, received).map(|line| (line, ())));
         }
     }
-    let size = Size::new(config.display.width, config.display.height);
+    let size = config.display.headless_size(&config.board()?.display);
     tally.note("display", display(folder, size).map(|line| (line, ())));
     Ok(tally.exit_code())
 }

@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::stopped;
+use crate::appliance::stick::SERVICE_MODE;
 use crate::appliance::stick::code::{CODES, shown};
 use crate::clock::Clock;
 use crate::console::ConsoleSettings;
@@ -36,12 +37,14 @@ pub(super) async fn run(
             let looked = spawn_blocking(move || {
                 let code = shown(Path::new(CODES), unix_ms).map(|it| StickCode(it.shown()));
                 let seen = look(Path::new("/"), &board, &data_dir, unix_ms, was_throttled);
-                (seen, code, address(Path::new("/")))
+                let is_service = Path::new(SERVICE_MODE).exists();
+                (seen, code, is_service, address(Path::new("/")))
             });
-            if let Ok((seen, code, ip)) = looked.await {
+            if let Ok((seen, code, is_service, ip)) = looked.await {
                 let pages = console.address_at(ip.map(IpAddr::V4));
                 status.modify_if(|status| {
                     let is_news = take_for_person(status, code, pages);
+                    let is_news = take_service_mode(status, is_service) || is_news;
                     take(status, seen) || is_news
                 });
             }
@@ -64,6 +67,17 @@ fn take_for_person(status: &mut Status, code: Option<StickCode>, pages: Option<S
         setup.address = pages;
     }
     is_news
+}
+
+/// Takes over whether somebody has a shell; says whether it is new.
+fn take_service_mode(status: &mut Status, is_service: bool) -> bool {
+    let was_service = std::mem::replace(&mut status.service_mode, is_service);
+    match (was_service, is_service) {
+        (false, true) => tracing::warn!("service mode: there is a root shell on the consoles"),
+        (true, false) => tracing::info!("service mode is over"),
+        _ => {}
+    }
+    was_service != is_service
 }
 
 /// Takes over what was seen. Says whether it is worth telling: bytes of the disk are not, each of them.
@@ -130,6 +144,15 @@ mod tests {
         assert!(take(&mut status, seen.clone()));
         seen.clock = ClockTrust::Wrong;
         assert!(take(&mut status, seen));
+    }
+
+    #[test]
+    fn service_mode_is_told_once() {
+        let mut status = Status::default();
+        assert!(!take_service_mode(&mut status, false));
+        assert!(take_service_mode(&mut status, true) && status.service_mode);
+        assert!(!take_service_mode(&mut status, true));
+        assert!(take_service_mode(&mut status, false) && !status.service_mode);
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl View {
     #[must_use]
     pub fn new(status: &Status, now_unix_ms: i64, language: Language) -> Self {
         let composer = Composer { status, now_unix_ms, texts: language.texts() };
-        match (&status.activity, &status.updating_to, &status.setup) {
+        let view = match (&status.activity, &status.updating_to, &status.setup) {
             (Activity::Stopping, ..) => composer.stopping(),
             (Activity::Fault { message }, ..) => composer.fault(message),
             (_, Some(version), _) => composer.updating(version),
@@ -155,7 +155,9 @@ impl View {
             (Activity::Receiving { n_instances }, ..) => composer.receiving(*n_instances),
             (Activity::Analysing { stage, n_slices }, ..) => composer.analysing(*stage, *n_slices),
             (Activity::Ready, ..) => at_rest(&composer),
-        }
+        };
+        let service = composer.service_notice();
+        Self { notice: view.notice.or(service), ..view }
     }
 
     /// What stays up when the program has ended: a still picture must not look alive.
