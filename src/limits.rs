@@ -493,8 +493,8 @@ pub const HOT_REST_MAX: Duration = Duration::from_secs(8);
 
 const _: () = assert!(BUTTON_DEBOUNCE.as_millis() < ALERT_SHOWN_MIN.as_millis());
 const _: () = assert!(BUTTON_LONG.as_secs() + LAMP_TEST.as_secs() < BUTTON_STUCK.as_secs());
-// Who asks whether a system is there is answered: connection, TLS, association.
-const _: () = assert!(3 * ECHO_TIME.as_secs() < CONSOLE_REQUEST_TIME.as_secs());
+// Who asks whether a system is there is answered: connection, TLS, association, echo, release.
+const _: () = assert!(5 * ECHO_TIME.as_secs() < CONSOLE_REQUEST_TIME.as_secs());
 const _: () = assert!(2 * SURROUNDINGS_CHECK.as_secs() < HEALTH_AGE_MAX.as_secs());
 // A machine that is hot still stops in time.
 const _: () = assert!(HOT_REST_MAX.as_secs() < DRAIN.as_secs());
@@ -544,6 +544,12 @@ pub const STICK_CODE_BYTES_MAX: u64 = 256;
 pub const STICK_CODE_LIFE: Duration = Duration::from_secs(60 * 60);
 /// Most changes of settings that the answer on a stick lists.
 pub const STICK_CHANGES_SHOWN_MAX: usize = 100;
+/// Files that a stick brings beside its settings.
+pub const STICK_FILES_MAX: usize = 32;
+/// Bytes of one of them: a list of revoked certificates is the largest.
+pub const STICK_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Bytes of its name.
+pub const STICK_FILE_NAME_BYTES_MAX: usize = 64;
 /// Largest file in a support bundle, in bytes: twenty thousand lines of the journal.
 pub const SUPPORT_FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Time that a tool of the system's has to say what it knows for a support bundle.
@@ -551,7 +557,7 @@ pub const SUPPORT_TOOL_TIME: Duration = Duration::from_secs(20);
 /// Bytes of the kernel's tree of routes that are read for our own address.
 pub const ROUTES_BYTES_MAX: u64 = 64 * 1024;
 /// Time that another system has for each step of the answer whether it is there.
-pub const ECHO_TIME: Duration = Duration::from_secs(8);
+pub const ECHO_TIME: Duration = Duration::from_secs(5);
 /// Time the worker sleeps at most before it looks for a job nobody told it of.
 pub const WORKER_WAIT: Duration = Duration::from_secs(5);
 /// How often an asynchronous task says that it is alive.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use nix::unistd::getegid;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
@@ -79,8 +80,11 @@ impl Secret {
 #[must_use]
 pub fn caution_of_mode(what: &str, path: &Path) -> Option<String> {
     // It was read a moment ago: without an answer there is nothing to say.
-    let mode = path.metadata().ok()?.permissions().mode() & 0o777;
-    let is_open = mode & 0o077 != 0 && !path.starts_with(CREDENTIALS);
+    let found = path.metadata().ok()?;
+    let mode = found.permissions().mode() & 0o777;
+    let is_ours = is_for_group(&found, getegid().as_raw());
+    let others = if is_ours { 0o037 } else { 0o077 };
+    let is_open = mode & others != 0 && !path.starts_with(CREDENTIALS);
     is_open.then(|| {
         format!(
             "others than its owner may read or change {what} `{}` (mode {mode:03o}); make it parotidd's \
@@ -88,6 +92,11 @@ pub fn caution_of_mode(what: &str, path: &Path) -> Option<String> {
             path.display()
         )
     })
+}
+
+/// Whether a file is root's and our group's, in which nobody else is: a stick's, which root puts there for us to read.
+fn is_for_group(found: &impl MetadataExt, group: u32) -> bool {
+    found.uid() == 0 && found.gid() == group && group != 0
 }
 
 /// Makes a key of random bytes for the appliance alone: the file must not be there, and its owner alone can read it. It
@@ -145,5 +154,20 @@ mod tests {
         assert_eq!(caution(0o600), None);
         let said = caution(0o640).unwrap();
         assert!(said.contains("the token `") && said.contains("(mode 640)"), "{said}");
+    }
+
+    #[test]
+    fn root_may_give_a_file_to_our_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        fs::write(&path, "s").unwrap();
+        let group = 1234;
+        if std::os::unix::fs::chown(&path, Some(0), Some(group)).is_err() {
+            return eprintln!("skipped: files can only be given away by root");
+        }
+        let found = path.metadata().unwrap();
+        assert!(is_for_group(&found, group) && !is_for_group(&found, group + 1));
+        std::os::unix::fs::chown(&path, Some(0), Some(0)).unwrap();
+        assert!(!is_for_group(&path.metadata().unwrap(), 0), "everyone's who has no other");
     }
 }

@@ -66,6 +66,9 @@ pub struct Status {
     /// stuck or cannot be read.
     #[serde(default)]
     pub parts_failing: Vec<String>,
+    /// Whether somebody has a root shell on the consoles: service mode.
+    #[serde(default)]
+    pub service_mode: bool,
     /// The version that is being installed.
     #[serde(default)]
     pub updating: Option<Updating>,

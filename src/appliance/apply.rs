@@ -74,7 +74,7 @@ pub fn steps(changed: &[RenderedFile]) -> Vec<Step> {
             Concerns::Firewall => steps.push(run(&["nft", "-f", &format!("/{FIREWALL}")])),
             Concerns::HostName => {
                 let file = changed.iter().find(|it| it.concerns == Concerns::HostName);
-                let name = file.map_or("", |it| it.text.trim());
+                let name = file.and_then(|it| it.text.as_deref()).unwrap_or_default().trim();
                 if !name.is_empty() {
                     steps.push(Step::HostName(name.to_owned()));
                 }
@@ -90,7 +90,8 @@ pub fn steps(changed: &[RenderedFile]) -> Vec<Step> {
                 "systemd-timesyncd.service",
             ])),
             Concerns::Units => steps.push(run(&["systemctl", "daemon-reload"])),
-            Concerns::Daemon => {}
+            // The daemon is started below; who looks for versions reads the file when it is time.
+            Concerns::Daemon | Concerns::Update => {}
         }
     }
     // A socket cannot be made anew while its service runs; in one command both stop first. What failed for its settings is
@@ -134,7 +135,7 @@ mod tests {
     fn check(changed: &[(Concerns, &str)], steps_expected: &[&str]) {
         let file = |&(concerns, text): &(Concerns, &str)| RenderedFile {
             path: "run/a",
-            text: format!("{text}\n"),
+            text: Some(format!("{text}\n")),
             concerns,
         };
         let changed: Vec<_> = changed.iter().map(file).collect();
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn each_change_is_taken_up_once_and_in_order() {
         check(&[], &[]);
-        check(&[(Concerns::HostName, "")], &[]);
+        check(&[(Concerns::HostName, ""), (Concerns::Update, "")], &[]);
         check(&[(Concerns::Daemon, "")], &["systemctl --no-block restart parotidd.service"]);
         let both = "systemctl --no-block restart parotidd.socket parotidd.service";
         let all = [

@@ -1,4 +1,4 @@
-//! Writes rendered files where they differ from what is there, whole or not at all.
+//! Writes rendered files where they differ from what is there, whole or not at all, and removes those that are not to be.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -24,7 +24,7 @@ impl Dispose for PutError {
     }
 }
 
-/// Writes those that differ, under `root`; says which. A file that cannot be read counts as another one.
+/// Writes or removes those that differ, under `root`; says which. A file that cannot be read counts as another one.
 ///
 /// # Errors
 /// When one cannot be written; those before it were.
@@ -32,19 +32,36 @@ pub fn put(root: &Path, files: &[RenderedFile]) -> Result<Vec<RenderedFile>, Put
     let mut changed = Vec::new();
     for file in files {
         let path = root.join(file.path);
-        if fs::read(&path).is_ok_and(|bytes| bytes == file.text.as_bytes()) {
-            continue;
+        let is_changed = match &file.text {
+            Some(text) => put_text(&path, text),
+            None => removed(&path),
+        };
+        if is_changed.map_err(|source| PutError { path, source })? {
+            changed.push(file.clone());
         }
-        let folder = path.parent().unwrap_or(root);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(folder)
-            .and_then(|()| replace(&path, file.text.as_bytes(), 0o644))
-            .map_err(|source| PutError { path, source })?;
-        changed.push(file.clone());
     }
     Ok(changed)
+}
+
+fn put_text(path: &Path, text: &str) -> io::Result<bool> {
+    if fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes()) {
+        return Ok(false);
+    }
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    replace(path, text.as_bytes(), 0o644).map(|()| true)
+}
+
+/// Removes a file; says whether there was one.
+///
+/// # Errors
+/// When it is still there.
+pub fn removed(path: &Path) -> io::Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Puts a file in the place of another one, durably: whoever opens it meanwhile reads the one or the other, all of it.
@@ -67,10 +84,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     // One that was left behind may be anything, a link, too.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    removed(path)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     // Whatever the process's mask is.
     file.set_permissions(Permissions::from_mode(mode))?;
@@ -88,7 +102,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = |path, text: &str| RenderedFile {
             path,
-            text: text.to_owned(),
+            text: Some(text.to_owned()),
             concerns: Concerns::Network,
         };
         let [a, b] = [file("run/a/b", "1\n"), file("run/c", "2\n")];
@@ -97,6 +111,10 @@ mod tests {
         };
         assert_eq!(changed(&[a.clone(), b.clone()]), ["run/a/b", "run/c"]);
         assert_eq!(changed(&[a.clone(), b.clone()]), [""; 0]);
+        let gone = RenderedFile { text: None, ..file("run/e", "") };
+        assert_eq!(changed(&[gone.clone()]), [""; 0]);
+        assert_eq!(changed(&[file("run/e", "5\n")]), ["run/e"]);
+        assert_eq!(changed(&[gone]), ["run/e"]);
         let other = file("run/c", "3\n");
         // Something that a crash left, or someone put there.
         std::os::unix::fs::symlink("/etc/passwd", root.path().join("run/c.part")).unwrap();

@@ -25,6 +25,8 @@ pub enum Concerns {
     Units,
     /// The daemon alone: its settings.
     Daemon,
+    /// Who looks for another version, once a day.
+    Update,
 }
 
 /// A file as it should be.
@@ -32,8 +34,8 @@ pub enum Concerns {
 pub struct RenderedFile {
     /// Under the root.
     pub path: &'static str,
-    /// All of it.
-    pub text: String,
+    /// All of it; `None` where it is not to be there.
+    pub text: Option<String>,
     /// Who must hear when it changes.
     pub concerns: Concerns,
 }
@@ -57,7 +59,7 @@ const MADE: &str =
 pub fn render(told: Told<'_>) -> Vec<RenderedFile> {
     let Told { settings, listen, effective } = told;
     let open: Vec<_> = listen.iter().copied().filter(|it| !is_loopback(it.ip())).collect();
-    let file = |path, concerns, text: String| RenderedFile { path, text, concerns };
+    let file = |path, concerns, text: String| RenderedFile { path, text: Some(text), concerns };
     let host_name = settings.hostname.clone().unwrap_or_default();
     let has_dhcp = settings.network.address.is_none();
     vec![
@@ -68,6 +70,11 @@ pub fn render(told: Told<'_>) -> Vec<RenderedFile> {
             Concerns::Daemon,
             format!("{:x}\n", Sha256::digest(effective)),
         ),
+        RenderedFile {
+            path: "run/parotidd-appliance/update-folder",
+            text: settings.update.folder.clone().map(|it| String::from(it) + "\n"),
+            concerns: Concerns::Update,
+        },
         file(
             "run/systemd/network/10-parotidd.network",
             Concerns::Network,
@@ -95,7 +102,7 @@ pub fn render(told: Told<'_>) -> Vec<RenderedFile> {
 #[must_use]
 pub fn closed() -> RenderedFile {
     let text = MADE.to_owned() + &firewall::firewall(&[], true);
-    RenderedFile { path: FIREWALL, text, concerns: Concerns::Firewall }
+    RenderedFile { path: FIREWALL, text: Some(text), concerns: Concerns::Firewall }
 }
 
 /// The zone is the process's own: `/etc/localtime` lies on a file system that is only read.
@@ -137,7 +144,19 @@ mod tests {
         let listen: Vec<_> = listen.iter().map(|it| it.parse().unwrap()).collect();
         let files = render(Told { settings: &settings, listen: &listen, effective: "a" });
         let file = files.into_iter().find(|it| it.path.ends_with(path)).unwrap();
-        file.text.strip_prefix(MADE).unwrap_or(&file.text).to_owned()
+        let text = file.text.unwrap();
+        text.strip_prefix(MADE).unwrap_or(&text).to_owned()
+    }
+
+    #[test]
+    fn the_update_folder_is_there_where_it_is_set() {
+        let folder = "update = { folder = 'http://10.0.0.4/parotidd' }";
+        assert_eq!(rendered(folder, &[], "update-folder"), "http://10.0.0.4/parotidd\n");
+        let settings = ApplianceSettings::default();
+        let files = render(Told { settings: &settings, listen: &[], effective: "" });
+        let absent: Vec<_> = files.iter().filter(|it| it.text.is_none()).collect();
+        assert_eq!(absent.len(), 1);
+        assert!(absent[0].path.ends_with("/update-folder"));
     }
 
     #[test]
@@ -177,7 +196,10 @@ mod tests {
         insta::assert_snapshot!(rendered("", &listen, "firewall.nft"));
         let ours = rendered("network = { address = '10.0.0.7/24' }", &[], "firewall.nft");
         assert!(!ours.contains("dport 68"), "{ours}");
-        assert_eq!(closed().text.strip_prefix(MADE).unwrap(), rendered("", &[], "firewall.nft"));
+        assert_eq!(
+            closed().text.unwrap().strip_prefix(MADE).unwrap(),
+            rendered("", &[], "firewall.nft")
+        );
     }
 
     #[test]

@@ -52,6 +52,11 @@ pub enum ApplianceSettingsError {
         /// Ours.
         address: InterfaceAddress,
     },
+    /// A URL with characters that are none of a plain address.
+    #[error(
+        "`appliance.update.folder` may hold letters, digits and `-._~%/:[]` alone, for example \"http://10.0.0.4/parotidd\""
+    )]
+    UpdateFolder,
     /// More than anyone has.
     #[error("`{key}` has {n} entries; {most} is the most")]
     TooMany {
@@ -223,7 +228,8 @@ impl ApplianceSettings {
             return Err(ApplianceSettingsError::HostName(name.clone()));
         }
         self.network.check()?;
-        self.time.check()
+        self.time.check()?;
+        self.update.check()
     }
 }
 
@@ -250,6 +256,15 @@ impl NetworkSettings {
             _ => {}
         }
         at_most("appliance.network.dns", dns.len(), NAME_SERVERS_MAX)
+    }
+}
+
+impl UpdateSettings {
+    /// The updater is a script of root's, which puts the address into others' files: nothing there may mean more than itself.
+    fn check(&self) -> Result<(), ApplianceSettingsError> {
+        let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-._~%/:[]".contains(&it);
+        let is_fine = self.folder.clone().is_none_or(|it| String::from(it).bytes().all(is_plain));
+        if is_fine { Ok(()) } else { Err(ApplianceSettingsError::UpdateFolder) }
     }
 }
 
@@ -361,6 +376,9 @@ mod tests {
         check("time = { timezone = '../../etc/shadow' }", "Europe/Berlin");
         for url in ["ftp://a", "http://", "http://u:p@a/", "http:///a"] {
             check(&format!("update = {{ folder = '{url}' }}"), "https://");
+        }
+        for url in ["http://a/|e", "http://a/?b", "http://a/&b", "http://a/$(b)"] {
+            check(&format!("update = {{ folder = '{url}' }}"), "10.0.0.4/parotidd");
         }
     }
 }

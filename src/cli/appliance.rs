@@ -1,6 +1,5 @@
 //! `parotidd appliance`: what root does for the whole box, in commands that end at once.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,8 +9,9 @@ use clap::{Args, Subcommand};
 
 use super::stick::{self, StickArgs};
 use crate::appliance::apply::{apply, steps};
-use crate::appliance::put::{put, replace};
+use crate::appliance::put::{put, removed, replace};
 use crate::appliance::render::{FIREWALL, RenderedFile, Told, closed, render};
+use crate::appliance::stick::files::{folder_of, sums};
 use crate::config::Config;
 use crate::error::Chain;
 
@@ -100,22 +100,22 @@ fn configure(args: &ConfigureArgs) -> Result<ExitCode> {
     }
 }
 
-fn files(config: &Path) -> Result<Vec<RenderedFile>> {
-    let config = Config::load(Some(config))?;
+fn files(path: &Path) -> Result<Vec<RenderedFile>> {
+    let config = Config::load(Some(path))?;
     let effective = toml::to_string(&config).context("could not write the settings as TOML")?;
+    let sums = sums(&folder_of(path));
     let settings = config.appliance.clone().unwrap_or_default();
-    Ok(render(Told { settings: &settings, listen: &config.listen(), effective: &effective }))
+    Ok(render(Told {
+        settings: &settings,
+        listen: &config.listen(),
+        effective: &(effective + &sums),
+    }))
 }
 
 /// Keeps in mind whether there is more to do.
 fn note(path: &Path, is_incomplete: bool) -> Result<()> {
-    let noted = if is_incomplete { replace(path, b"", 0o644) } else { fs::remove_file(path) };
-    match noted {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("could not write or remove `{}`", path.display()))
-        }
-        _ => Ok(()),
-    }
+    let noted = if is_incomplete { replace(path, b"", 0o644) } else { removed(path).map(drop) };
+    noted.with_context(|| format!("could not write or remove `{}`", path.display()))
 }
 
 fn say(line: &str) -> Result<()> {

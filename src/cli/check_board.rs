@@ -13,12 +13,12 @@ use serde::Serialize;
 
 use super::screen::Format;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, DisplayBackend, DisplayConfig};
+use crate::config::{Config, DisplayConfig};
 use crate::display::backend::Backend;
 use crate::error::Chain;
 use crate::limits::{EXERCISE_BUTTON_WAIT, EXERCISE_LAMP};
 use crate::panel::gpio::{self, ButtonInput, GpioError, OutputLine};
-use crate::system::board::{Board, Verified};
+use crate::system::board::{Board, BoardDisplay, DisplayBackend, Verified};
 use crate::system::inspection::{PartReport, PartState, inspect};
 use crate::system::wiring::LineId;
 
@@ -63,7 +63,7 @@ struct BoardReport<'a> {
 pub fn run(args: &CheckBoardArgs) -> Result<ExitCode> {
     let config = Config::load(args.config.as_deref())?;
     let board = config.board()?;
-    let mut parts = vec![display(&config.display, &config.data_dir)];
+    let mut parts = vec![display(&config.display, &board.display, &config.data_dir)];
     parts.extend(if args.exercise { exercise(&board) } else { lines(&board) });
     let now = SystemClock::new().unix_ms();
     parts.extend(inspect(Path::new("/"), &board, &config.data_dir, now));
@@ -98,14 +98,14 @@ fn text(report: &BoardReport<'_>) -> String {
     out
 }
 
-fn display(display: &DisplayConfig, data_dir: &Path) -> PartReport {
-    match display.backend {
-        DisplayBackend::None => PartReport::absent("display", "`display.backend` is none", None),
-        DisplayBackend::Headless => {
-            PartReport::absent("display", "`display.backend` is headless: a picture file", None)
+fn display(display: &DisplayConfig, board: &BoardDisplay, data_dir: &Path) -> PartReport {
+    match display.backend(board) {
+        DisplayBackend::None => {
+            PartReport::absent("display", "the settings or the board have none", None)
         }
+        DisplayBackend::Headless => PartReport::absent("display", "headless: a picture file", None),
         DisplayBackend::Framebuffer | DisplayBackend::Drm => {
-            match Backend::open(&display.target(data_dir)) {
+            match Backend::open(&display.target(board, data_dir)) {
                 Ok(backend) => {
                     let size = backend.size().unwrap_or_default();
                     let device = display

@@ -9,7 +9,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use jiff::civil::Date;
 
-use super::{EXIT_NO_USABLE_INPUT, prepare_folder, progress, screener, start_of_day, write_down};
+use super::{
+    EXIT_NO_USABLE_INPUT, person, prepare_folder, progress, screener, start_of_day, write_down,
+};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::db::audit::AuditKind;
@@ -102,7 +104,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     fs::write(&path, table(&exported))
         .with_context(|| format!("could not write `{}`", path.display()))?;
     let detail = format!("{} de-identified cases", exported.len());
-    write_down(&config, AuditKind::Exported, detail)
+    write_down(&config, person(), AuditKind::Exported, detail)
         .context("the cases were exported, and the audit trail does not say so")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::civil::Date;
 
-use super::{EXIT_NO_USABLE_INPUT, database, prepare_folder, progress, start_of_day, write_down};
+use super::{
+    EXIT_NO_USABLE_INPUT, database, person, prepare_folder, progress, start_of_day, write_down,
+};
 use crate::appliance::results::ResultsExport;
 use crate::appliance::results::signer::Signer;
 use crate::config::Config;
@@ -78,7 +80,7 @@ pub(super) fn export(config: &Config, since: Option<i64>, out: &Path) -> Result<
     let events = beside::run(&path, audit::since(since.unwrap_or(i64::MIN)))?;
     let n_results = export.finish(&events, &signer)?;
     let detail = format!("{n_results} results with their patients");
-    write_down(config, AuditKind::ResultsExported, detail)
+    write_down(config, person(), AuditKind::ResultsExported, detail)
         .context("the results were exported, and the audit trail does not say so")?;
     let fingerprint = signer.fingerprint();
     Ok(Some(format!("{n_results} results, signed; SHA-256 of the key: {fingerprint}")))

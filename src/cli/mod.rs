@@ -206,12 +206,17 @@ fn database(config: &Config) -> Result<PathBuf> {
 }
 
 /// Who took something out of the appliance is in its audit trail.
-fn write_down(config: &Config, kind: AuditKind, detail: String) -> Result<(), DbError> {
+fn write_down(
+    config: &Config,
+    actor: String,
+    kind: AuditKind,
+    detail: String,
+) -> Result<(), DbError> {
     let event = NewAuditEvent {
         at_unix_ms: SystemClock::new().unix_ms(),
         kind,
         result: None,
-        actor: person(),
+        actor,
         detail,
     };
     beside::run(&config.database(), record(event))

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::{export_results, support_bundle, write_down};
+use super::{export_results, person, support_bundle, write_down};
+use crate::appliance::put::removed;
 use crate::appliance::stick::code::CODES;
 use crate::appliance::stick::taking::Current;
 use crate::appliance::stick::{Hands, Here, Mount, Places, serve};
@@ -37,6 +38,9 @@ pub(super) struct StickArgs {
     /// The file that the updater waits for
     #[arg(long, value_name = "FILE", default_value = "/run/parotidd-update/request")]
     update_request: PathBuf,
+    /// The file that service mode waits for
+    #[arg(long, value_name = "FILE", default_value = "/run/parotidd-stick/service")]
+    service_request: PathBuf,
 }
 
 /// The rest of the program, for a stick.
@@ -47,6 +51,16 @@ struct ThisBox {
 impl ThisBox {
     fn config(&self) -> Result<&Config, String> {
         self.config.as_ref().map_err(|error| format!("The settings cannot be used: {error:#}"))
+    }
+
+    fn note(&self, actor: String, kind: AuditKind, detail: String) -> Result<(), String> {
+        let Ok(config) = &self.config else { return Ok(()) };
+        if !config.database().exists() {
+            // A new box: there is no trail yet.
+            return Ok(());
+        }
+        write_down(config, actor, kind, detail)
+            .map_err(|error| format!("The audit trail does not say so: {error}"))
     }
 }
 
@@ -64,14 +78,13 @@ impl Hands for ThisBox {
     }
 
     fn settings_taken(&self, n_changes: usize) -> Result<(), String> {
-        let Ok(config) = &self.config else { return Ok(()) };
-        if !config.database().exists() {
-            // A new box: there is no trail yet.
-            return Ok(());
-        }
         let detail = format!("{n_changes} settings, from a USB stick");
-        write_down(config, AuditKind::SettingsChanged, detail)
-            .map_err(|error| format!("The audit trail does not say so: {error}"))
+        self.note(person(), AuditKind::SettingsChanged, detail)
+    }
+
+    fn service_begins(&self) -> Result<(), String> {
+        let detail = "a root shell on the consoles, for an hour".to_owned();
+        self.note("stick".to_owned(), AuditKind::ServiceMode, detail)
     }
 }
 
@@ -87,6 +100,7 @@ pub(super) fn run(args: &StickArgs) -> Result<ExitCode> {
         settings: args.config.clone(),
         codes: args.codes.clone(),
         update_request: args.update_request.clone(),
+        service_request: args.service_request.clone(),
     };
     let config = hands.config.as_ref().ok();
     let here = Here {
@@ -95,6 +109,9 @@ pub(super) fn run(args: &StickArgs) -> Result<ExitCode> {
         is_new: config.is_some_and(is_new),
         now_unix_ms,
     };
+    // What a start that failed left behind is no permission for this stick.
+    let request = &args.service_request;
+    removed(request).with_context(|| format!("could not remove `{}`", request.display()))?;
     let mount = if args.remount { Mount::Again } else { Mount::AsItIs };
     if let Some(answer) = serve(here, &hands, mount)? {
         io::stdout()

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::appliance::ApplianceSettingsError;
-use crate::console::ConsoleSettingsError;
+use crate::console::{CertificateError, ConsoleSettingsError};
 use crate::delivery::DestinationError;
 use crate::delivery::policy::AlertSettingsError;
 use crate::dicom::stow::TokenError;
@@ -96,6 +96,9 @@ pub enum ConfigError {
     /// The pages behind links.
     #[error("the console cannot be used")]
     Console(#[from] ConsoleSettingsError),
+    /// Its certificate.
+    #[error("`console.tls` cannot be used")]
+    ConsoleTls(#[from] CertificateError),
     /// When people are alerted.
     #[error("the alerts cannot be used")]
     Alerts(#[from] AlertSettingsError),

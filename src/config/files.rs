@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Config, ConfigError};
+use crate::console::{ConsoleCertificate, Protection};
 use crate::delivery::{Means, channels};
 
 impl Config {
@@ -14,6 +15,9 @@ impl Config {
         let tls = self.dicom.load_tls(unix_ms)?;
         self.stow.load_token()?;
         self.board()?;
+        if let Protection::Site(files) = self.console.protection() {
+            ConsoleCertificate::load(&files)?;
+        }
         let (calling_ae, results) = (&self.dicom.ae_title, self.results());
         let means = Means { calling_ae, results, tls: tls.as_ref(), commitments: Arc::default() };
         channels(&self.destinations, &means)?;

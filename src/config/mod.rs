@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::display::{DisplayBackend, DisplayConfig};
+pub use self::display::DisplayConfig;
 pub use self::error::ConfigError;
 use crate::appliance::ApplianceSettings;
 use crate::console::ConsoleSettings;

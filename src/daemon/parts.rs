@@ -231,7 +231,8 @@ impl Parts {
         tasks.spawn(async move { Ok(outbox.run(stop).await?) });
         let stop = stopped(stopping.clone());
         let display = &self.config.display;
-        let panel = Panel::new(display.target(&self.config.data_dir), display.rotate);
+        let panel =
+            Panel::new(display.target(&self.board.display, &self.config.data_dir), display.rotate);
         let zone = self.rules.policy.zone.clone();
         let look = Look {
             language: display.language,

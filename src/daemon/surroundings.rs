@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::stopped;
+use crate::appliance::stick::SERVICE_MODE;
 use crate::appliance::stick::code::{CODES, shown};
 use crate::clock::Clock;
 use crate::console::ConsoleSettings;
@@ -67,9 +68,11 @@ impl Watcher {
         let mut errors = std::mem::take(&mut seen.unusable);
         let code = shown(Path::new(CODES), unix_ms).map(|it| StickCode(it.shown()));
         let pages = console.address_at(address(root).map(IpAddr::V4));
+        let is_service = Path::new(SERVICE_MODE).exists();
         let display = *display.borrow();
         status.modify_if(|status| {
             let is_news = take_for_person(status, code, pages);
+            let is_news = take_service_mode(status, is_service) || is_news;
             take(status, seen, display) || is_news
         });
         // The folder is made by the service manager; by hand there is none, and nobody who reads it.
@@ -107,6 +110,17 @@ fn take_for_person(status: &mut Status, code: Option<StickCode>, pages: Option<S
         setup.address = pages;
     }
     is_news
+}
+
+/// Takes over whether somebody has a shell; says whether it is new.
+fn take_service_mode(status: &mut Status, is_service: bool) -> bool {
+    let was_service = std::mem::replace(&mut status.service_mode, is_service);
+    match (was_service, is_service) {
+        (false, true) => tracing::warn!("service mode: there is a root shell on the consoles"),
+        (true, false) => tracing::info!("service mode is over"),
+        _ => {}
+    }
+    was_service != is_service
 }
 
 /// Takes over what was seen. Says whether it is worth telling: bytes of the disk are not, each of them.
@@ -236,6 +250,15 @@ mod tests {
         assert!(take(&mut status, bad(), DisplayState::Failing));
         assert!(take(&mut status, seen(), DisplayState::Failing));
         assert!(status.self_test_failing.is_empty() && status.update_trouble.is_none());
+    }
+
+    #[test]
+    fn service_mode_is_told_once() {
+        let mut status = Status::default();
+        assert!(!take_service_mode(&mut status, false));
+        assert!(take_service_mode(&mut status, true) && status.service_mode);
+        assert!(!take_service_mode(&mut status, true));
+        assert!(take_service_mode(&mut status, false) && !status.service_mode);
     }
 
     #[test]

@@ -56,13 +56,15 @@ pub enum AuditKind {
     ResultsExported,
     /// Settings were taken over.
     SettingsChanged,
+    /// Service mode was started: a root shell on the consoles.
+    ServiceMode,
     /// A person asked whether another system is there.
     PeerAsked,
 }
 
 impl AuditKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::AlertOpened,
         Self::Delivered,
         Self::Refused,
@@ -86,6 +88,7 @@ impl AuditKind {
         Self::Rebuilt,
         Self::ResultsExported,
         Self::SettingsChanged,
+        Self::ServiceMode,
         Self::PeerAsked,
     ];
 
@@ -116,6 +119,7 @@ impl AuditKind {
             Self::Rebuilt => "rebuilt",
             Self::ResultsExported => "results_exported",
             Self::SettingsChanged => "settings_changed",
+            Self::ServiceMode => "service_mode",
             Self::PeerAsked => "peer_asked",
         }
     }

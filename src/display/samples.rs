@@ -191,6 +191,7 @@ fn troubles() -> Vec<(&'static str, Status)> {
     let setup =
         SetupCode { address: "http://192.168.178.42:8043".into(), code: "4711-0815".into() };
     let analysing = Activity::Analysing { stage: Stage::Segmenting, n_slices: 212 };
+    let stick_code = Some(StickCode("ACDE-FGHJ".into()));
     vec![
         ("undelivered_down", down(base())),
         (
@@ -211,8 +212,13 @@ fn troubles() -> Vec<(&'static str, Status)> {
         ("analysing_undone", undone(doing(analysing.clone()))),
         ("update_refused", refused(base())),
         ("self_test", Status { self_test_failing: vec!["golden".into()], ..base() }),
-        ("setup", Status { setup: Some(setup), ..Status::default() }),
-        ("stick", Status { stick_code: Some(StickCode("ACDE-FGHJ".into())), ..base() }),
+        ("setup", Status { setup: Some(setup.clone()), ..Status::default() }),
+        (
+            "setup_stick",
+            Status { setup: Some(setup), stick_code: stick_code.clone(), ..Status::default() },
+        ),
+        ("stick", Status { stick_code, ..base() }),
+        ("service", Status { service_mode: true, ..base() }),
         ("stopping", doing(Activity::Stopping)),
         ("fault", doing(Activity::Fault { message })),
     ]

@@ -110,7 +110,7 @@ texts! {
     figure_refused gigabytes
     link_destinations link_destinations_none link_worklist link_worklist_down
     notice_flagged notice_alert notice_alerts notice_down notice_dead notice_disk notice_clock
-    notice_hot notice_stick notice_update notice_self_test
+    notice_hot notice_stick notice_update notice_self_test notice_service
     outcome_flagged outcome_not_flagged outcome_not_assessable side_right side_left side_both
     mark_right mark_left
     age_now age_minutes age_hours age_days wait_now wait_minutes wait_hours wait_days

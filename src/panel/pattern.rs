@@ -114,6 +114,7 @@ pub fn state_of(status: &Status) -> PanelState {
         || status.clock == ClockTrust::Wrong
         || status.update_trouble.is_some()
         || !status.self_test_failing.is_empty()
+        || status.service_mode
         || !status.parts_failing.is_empty();
     match &status.activity {
         Activity::Stopping => PanelState::Stopping,
@@ -209,6 +210,7 @@ mod tests {
         let disk = |is_low| Some(Disk { free_bytes: 1, is_low });
         check(Status { disk: disk(true), ..ready() }, PanelState::Attention);
         check(Status { disk: disk(false), ..ready() }, PanelState::Ready);
+        check(Status { service_mode: true, ..ready() }, PanelState::Attention);
         let thermal = |throttled| Some(Thermal { celsius: 91.0, throttled });
         check(Status { thermal: thermal(true), ..ready() }, PanelState::Attention);
         check(Status { thermal: thermal(false), ..ready() }, PanelState::Ready);

@@ -142,24 +142,26 @@ pub struct Dmi {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BoardDisplay {
-    /// Where pictures go.
-    pub backend: DisplayKind,
-    /// Framebuffer device, or the picture's file under the data folder.
-    pub path: PathBuf,
-    /// Width of a headless picture; a framebuffer knows its own.
+    /// Where pictures go, unless the settings say otherwise.
+    pub backend: DisplayBackend,
+    /// Framebuffer or graphics card, where not the first; or the picture's file under the data folder.
+    pub path: Option<PathBuf>,
+    /// Width of a headless picture; a panel knows its own.
     pub width: Option<u32>,
-    /// Height of a headless picture; a framebuffer knows its own.
+    /// Height of a headless picture; a panel knows its own.
     pub height: Option<u32>,
 }
 
 /// Where pictures go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DisplayKind {
-    /// A PNG file.
-    Headless,
-    /// A framebuffer device.
+pub enum DisplayBackend {
+    /// A graphics card's panel.
+    Drm,
+    /// A Linux framebuffer device.
     Framebuffer,
+    /// A PNG file, the newest picture.
+    Headless,
     /// Nowhere.
     None,
 }
@@ -361,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_panel_may_stand_upright() {
-        let good = BUILT_IN[3];
+        let good = BUILT_IN[4];
         let upright = good.replace("width = 800", "width = 240");
         let upright = upright.replace("height = 480", "height = 320");
         let display = Board::parse(&upright, Path::new("x")).unwrap().display;
@@ -371,17 +373,18 @@ mod tests {
     #[test]
     fn bad_files_are_refused() {
         let good = BUILT_IN[3];
-        let check = |from: &str, to: &str| {
+        let check_in = |good: &str, from: &str, to: &str| {
             assert!(good.contains(from), "{from}");
             assert!(Board::parse(&good.replace(from, to), Path::new("x")).is_err(), "{to}");
         };
-        check("width = 800", "width = 100");
-        check("height = 480", "height = 100000");
+        check_in(BUILT_IN[4], "width = 800", "width = 100");
+        check_in(BUILT_IN[4], "height = 480", "height = 100000");
+        let check = |from: &str, to: &str| check_in(good, from, to);
         check("cores = 2", "cores = 0");
         check("memory_mb = 1024", "memory_mb = 0");
-        check("verified = \"none\"", "verified = \"surely\"");
+        check("verified = \"qemu\"", "verified = \"surely\"");
         check("title", "titel");
-        check("backend = \"headless\"", "backend = \"paper\"");
+        check("backend = \"drm\"", "backend = \"paper\"");
         assert!(matches!(Board::load(Path::new("/nowhere"), "x"), Err(BoardError::Read { .. })));
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("other")).unwrap();

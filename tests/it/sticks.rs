@@ -1,7 +1,7 @@
 //! A USB stick as a person brings it: a folder, and what the program writes into it.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -61,6 +61,8 @@ impl Place {
             .arg(self.at("codes"))
             .arg("--update-request")
             .arg(self.at("update/request"))
+            .arg("--service-request")
+            .arg(self.at("service/request"))
             .output()
             .unwrap()
     }
@@ -154,6 +156,102 @@ fn settings_that_would_break_the_box_are_not_taken() {
     check("[dicom.tls]\ncertificate = '/nowhere/c.pem'\nkey = '/nowhere/k.pem'", &["/nowhere/"]);
 }
 
+/// A destination whose token is a file beside the settings, and a file that nobody names.
+fn bring_token(place: &Place, token: &str) {
+    let file = place.at("etc/files/ward.token");
+    let ward = format!(
+        "[[destination]]\nname = 'ward'\nkind = 'webhook'\nurl = 'http://127.0.0.1:9/'\nbearer_token_file = {file:?}\n"
+    );
+    place.on_stick("parotidd.toml", &place.settings_text(&ward));
+    fs::create_dir_all(place.at("stick/parotidd/files")).unwrap();
+    place.on_stick("files/ward.token", token);
+    place.on_stick("files/other", "of nobody");
+}
+
+#[test]
+fn files_that_the_settings_name_come_with_them() {
+    let place = Place::new();
+    bring_token(&place, "first");
+    let answer = place.answer();
+    has(&answer, &["TAKEN OVER", "files/ward.token: not set -> a file"]);
+    assert!(!answer.contains("first"), "{answer}");
+    assert_eq!(place.names("etc"), ["files", "parotidd.toml", "parotidd.toml.before"]);
+    assert_eq!(place.names("etc/files"), ["ward.token"]);
+    let file = place.at("etc/files/ward.token");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "first");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+    has(&place.answer(), &["in force already"]);
+
+    // A new one under the same settings is a change, too, and wants the same permission.
+    place.set_up();
+    bring_token(&place, "second");
+    has(&place.answer(), &["WAIT FOR A CODE", "files/ward.token: another one"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "first");
+    place.on_stick("code.txt", &place.code().unwrap());
+    has(&place.answer(), &["TAKEN OVER"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "second");
+
+    // Settings before are kept with what they name; what neither needs goes.
+    fs::remove_dir_all(place.at("stick/parotidd/files")).unwrap();
+    for (more, left) in [("", &["ward.token"][..]), ("[series]\nquiet_s = 33\n", &[])] {
+        place.on_stick("parotidd.toml", &place.settings_text(more));
+        place.answer();
+        place.on_stick("code.txt", &place.code().unwrap());
+        has(&place.answer(), &["TAKEN OVER"]);
+        assert_eq!(place.names("etc/files"), left);
+    }
+}
+
+#[test]
+fn files_that_are_no_good_change_nothing() {
+    let place = Place::new();
+    let before = fs::read_to_string(place.settings()).unwrap();
+    let check = |says: &[&str]| {
+        has(&place.answer(), &[&["NOT TAKEN OVER"], says].concat());
+        assert_eq!(fs::read_to_string(place.settings()).unwrap(), before);
+        assert_eq!(place.names("etc"), ["parotidd.toml"]);
+    };
+    bring_token(&place, "");
+    check(&["empty", "parotidd/files/ward.token"]);
+    fs::remove_file(place.at("stick/parotidd/files/ward.token")).unwrap();
+    check(&["ward.token"]);
+    symlink("/etc/hostname", place.at("stick/parotidd/files/ward.token")).unwrap();
+    check(&["parotidd/files/ward.token was not read"]);
+    let (certificate, key) = (place.at("etc/files/c.pem"), place.at("etc/files/k.pem"));
+    let console = format!(
+        "[console]\nlisten = ['127.0.0.1:1']\ntls = {{ certificate = {certificate:?}, key = {key:?} }}\n"
+    );
+    place.on_stick("parotidd.toml", &place.settings_text(&console));
+    fs::remove_file(place.at("stick/parotidd/files/ward.token")).unwrap();
+    for name in ["files/c.pem", "files/k.pem"] {
+        place.on_stick(name, "no PEM");
+    }
+    check(&["console.tls", "parotidd/files/c.pem"]);
+}
+
+#[test]
+fn service_mode_wants_the_code_always() {
+    let place = Place::new();
+    let request = place.at("service/request");
+    place.on_stick("service", "");
+    has(&place.answer(), &["SERVICE MODE WAITS FOR A CODE"]);
+    assert!(!request.exists());
+    let code = place.code().unwrap();
+    place.on_stick("code.txt", "AAAA-AAAA");
+    has(&place.answer(), &["REFUSED", "SERVICE MODE WAITS"]);
+    assert!(!request.exists());
+    place.on_stick("code.txt", &code);
+    has(&place.answer(), &["SERVICE MODE\n", "for an hour"]);
+    assert!(request.exists());
+    let opened = db::open(&place.at("data/parotidd.db")).unwrap();
+    let events = opened.db.call_blocking(audit::since(0)).unwrap();
+    let event = &events.last().unwrap().event;
+    assert_eq!((event.kind.code(), event.actor.as_str()), ("service_mode", "stick"));
+    // The code was good once, and what waited for the service manager is gone with the next stick.
+    has(&place.answer(), &["SERVICE MODE WAITS"]);
+    assert!(!request.exists());
+}
+
 #[test]
 fn a_box_that_cannot_work_is_mended_without_a_code() {
     let place = Place::new();
@@ -218,7 +316,7 @@ fn an_answer_does_not_follow_a_link() {
 fn a_stick_is_written_for_the_answer_alone() {
     let place = Place::new();
     let script = "set -e; mount -t tmpfs none \"$1\"; mkdir \"$1/parotidd\"; mount -o remount,ro \"$1\"; \
-                  \"$2\" appliance stick \"$1\" --config \"$3\" --codes \"$4\" --remount >&2; \
+                  \"$2\" appliance stick \"$1\" --config \"$3\" --codes \"$4\" --service-request \"$4/service\" --remount >&2; \
                   cat \"$1/parotidd/answer.txt\"; ! touch \"$1/more\" 2>/dev/null; grep \" $1 \" /proc/mounts";
     // A name space of our own: no other mount is touched.
     let output = Command::new("unshare")

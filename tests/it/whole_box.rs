@@ -91,6 +91,52 @@ fn the_system_is_told_what_changed_and_nothing_else() {
 }
 
 #[test]
+fn another_certificate_starts_the_daemon_anew() {
+    let place = Place::new(OPEN);
+    place.configured();
+    let files = place.config().with_file_name("files");
+    fs::create_dir(&files).unwrap();
+    for text in ["first", "second"] {
+        fs::write(files.join("c.pem"), text).unwrap();
+        assert!(place.configured().contains("restart parotidd.service"), "{text}");
+        assert_eq!(place.configured(), "");
+    }
+}
+
+#[test]
+fn the_update_folder_is_told_and_taken_back() {
+    let place = Place::new(OPEN);
+    place.configured();
+    let told =
+        || fs::read_to_string(place.root().join("run/parotidd-appliance/update-folder")).ok();
+    assert_eq!(told(), None);
+    place.set(&format!("{OPEN}update = {{ folder = 'http://10.0.0.4/parotidd' }}\n"));
+    assert!(place.configured().contains("changed /run/parotidd-appliance/update-folder\n"));
+    assert_eq!(told().as_deref(), Some("http://10.0.0.4/parotidd\n"));
+    place.set(OPEN);
+    place.configured();
+    assert_eq!(told(), None);
+    // Who reads it is the unit that the timer starts, each night on a new box.
+    let unit = shipped("parotidd-update-folder.service").1;
+    assert!(unit.contains("\nConditionPathExists=/run/parotidd-appliance/update-folder\n"));
+    assert!(shipped("90-parotidd.preset").1.contains("\nenable parotidd-update-folder.timer\n"));
+}
+
+#[test]
+fn service_mode_starts_for_the_right_stick_and_ends_by_itself() {
+    let unit = shipped("parotidd-service-mode.service").1;
+    let has = |unit: &str, line: &str| assert!(unit.lines().any(|it| it == line), "{line}");
+    has(&unit, "ConditionPathExists=/run/parotidd-stick/service");
+    has(&unit, "ExecStart=/usr/bin/sleep 60m");
+    has(&unit, "RuntimeMaxSec=61min");
+    let folder = parotidd::appliance::stick::SERVICE_MODE.strip_prefix("/run/").unwrap();
+    has(&unit, &format!("RuntimeDirectory={folder}"));
+    has(&shipped("parotidd-shell@.service").1, "BindsTo=parotidd-service-mode.service");
+    let stick = shipped("parotidd-stick@.service").1;
+    assert!(stick.contains("start parotidd-service-mode.service\n"));
+}
+
+#[test]
 fn settings_that_cannot_be_used_shut_a_new_box_and_leave_another_alone() {
     let place = Place::new("surprise = 1\n");
     let refused = place.configure();

@@ -71,9 +71,11 @@ impl Paragraph {
             &[
                 "In the folder parotidd of this stick the box looks for:",
                 "parotidd.toml   settings to take over",
-                "code.txt        the code that the display shows, for settings and results",
+                "files           certificates and secrets that those settings name",
+                "code.txt        the code that the display shows, for settings, results and service",
                 "update          a folder with another version",
                 "export          an empty file: the signed results are written",
+                "service         an empty file: a root shell on the box's screen for an hour",
                 "support         an empty file: a file for the maker is written, without patients",
             ],
         )
@@ -87,6 +89,27 @@ impl Paragraph {
                 CODE.to_owned(),
             ],
         )
+    }
+
+    pub(super) fn service_waits() -> Self {
+        Self::new(
+            "SERVICE MODE WAITS FOR A CODE",
+            vec![
+                "A root shell is only for who stands before the box.".to_owned(),
+                CODE.to_owned(),
+                "A box whose settings cannot be used shows no code: bring it good ones first."
+                    .to_owned(),
+            ],
+        )
+    }
+
+    pub(super) fn service_started(problem: Option<String>) -> Self {
+        let mut lines = vec![
+            "A root shell is on the screen and on the serial console in a moment, for an hour; a restart ends it."
+                .to_owned(),
+        ];
+        lines.extend(problem);
+        Self::new("SERVICE MODE", lines)
     }
 
     pub(super) fn settings_same() -> Self {

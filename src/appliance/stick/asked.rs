@@ -7,19 +7,24 @@ use std::path::Path;
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
+use super::files::{self, StickFile};
 use crate::limits::{SETTINGS_BYTES_MAX, STICK_CODE_BYTES_MAX};
 
 /// What was found in the folder of a stick.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Other settings.
     pub settings: Option<Vec<u8>>,
+    /// Certificates, secrets and tokens that they name; in words, why they were not read.
+    pub files: Result<Vec<StickFile>, String>,
     /// The code that was read off the display.
     pub code: Option<String>,
     /// There may be another version.
     pub wants_update: bool,
     /// The signed results are asked for.
     pub wants_export: bool,
+    /// A root shell on the consoles is asked for.
+    pub wants_service: bool,
     /// The support bundle is asked for.
     pub wants_support: bool,
     /// What was refused, in words.
@@ -34,24 +39,38 @@ impl Asked {
         if !fs::symlink_metadata(folder).ok()?.is_dir() {
             return None;
         }
-        let mut asked = Self::default();
+        let mut asked = Self {
+            settings: None,
+            files: files::read(&folder.join("files")),
+            code: None,
+            wants_update: false,
+            wants_export: false,
+            wants_service: false,
+            wants_support: false,
+            problems: Vec::new(),
+        };
         asked.settings = asked.file(folder, "parotidd.toml", SETTINGS_BYTES_MAX);
         let code = asked.file(folder, "code.txt", STICK_CODE_BYTES_MAX);
         asked.code = code.and_then(|bytes| asked.code_text(bytes));
         asked.wants_update = asked.is_there(folder, &["update"]);
         // Explorer hides the ending of a file's name, so that nobody sees the second one.
         asked.wants_export = asked.is_there(folder, &["export", "export.txt"]);
+        asked.wants_service = asked.is_there(folder, &["service", "service.txt"]);
         asked.wants_support = asked.is_there(folder, &["support", "support.txt"]);
+        if asked.settings.is_none() && asked.files.as_ref().is_ok_and(|it| !it.is_empty()) {
+            let why = "parotidd/files is taken over only beside parotidd/parotidd.toml, which may be the same as before.";
+            asked.problems.push(why.to_owned());
+        }
         Some(asked)
     }
 
     /// Whether it asks for nothing at all.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        let Self { settings, wants_update, wants_export, wants_support, problems, .. } = self;
+        let Self { settings, wants_update, wants_export, wants_service, wants_support, .. } = self;
         settings.is_none()
-            && !(*wants_update || *wants_export || *wants_support)
-            && problems.is_empty()
+            && !(*wants_update || *wants_export || *wants_service || *wants_support)
+            && self.problems.is_empty()
     }
 
     fn file(&mut self, folder: &Path, name: &str, most: u64) -> Option<Vec<u8>> {
@@ -88,7 +107,7 @@ impl Asked {
 }
 
 /// All of a plain file. Nothing is followed and nothing is waited for, whatever lies there.
-fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_plain(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
@@ -120,11 +139,14 @@ mod tests {
         fs::write(folder.join("export.txt"), "").unwrap();
         fs::create_dir(folder.join("support")).unwrap();
         fs::create_dir(folder.join("update")).unwrap();
+        fs::write(folder.join("service"), "").unwrap();
         let asked = Asked {
             settings: Some(b"a".to_vec()),
+            files: Ok(Vec::new()),
             code: Some("abcd-efgh".to_owned()),
             wants_update: true,
             wants_export: true,
+            wants_service: true,
             wants_support: true,
             problems: Vec::new(),
         };
@@ -156,6 +178,10 @@ mod tests {
         check("parotidd.toml");
         fs::write(folder.join("code.txt"), [0xff, 0xfe, 0x41]).unwrap();
         check("code.txt");
+        fs::create_dir(folder.join("files")).unwrap();
+        fs::write(folder.join("files/a.pem"), "").unwrap();
+        let asked = Asked::read(&folder).unwrap();
+        assert!(asked.problems[0].contains("only beside parotidd/parotidd.toml"), "{asked:?}");
         let link = stick.path().join("link");
         symlink(&folder, &link).unwrap();
         assert_eq!(Asked::read(&link), None);

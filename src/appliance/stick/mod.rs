@@ -2,8 +2,10 @@
 //!
 //! ```text
 //!  FOLDER/parotidd/parotidd.toml --+                    +--> /etc/parotidd/parotidd.toml, the old one beside it
+//!                  files/ ---------+                    |    with the files that they name
 //!                  code.txt -------+--> asked --allowed?+--> /run/parotidd-update/request, for the updater
 //!                  update/ --------+     (bytes alone)  +--> parotidd/results-<time>/, signed
+//!                  service --------+                    +--> /run/parotidd-stick/service, for service mode
 //!                  export, support +                    +--> parotidd/support-<time>.tar.gz
 //!                                                       +--> parotidd/answer.txt, in plain words
 //! ```
@@ -14,6 +16,7 @@
 mod answer;
 pub mod asked;
 pub mod code;
+pub mod files;
 pub mod mount;
 pub mod taking;
 mod writing;
@@ -24,9 +27,12 @@ use self::answer::{Answer, Paragraph};
 use self::asked::Asked;
 use self::code::{Codes, Judged};
 pub use self::mount::Mount;
-use self::taking::{Current, Proposal, TakeError};
+use self::taking::{Current, Proposal};
 pub use self::writing::StickError;
 use crate::appliance::redact::Change;
+
+/// There while somebody has a root shell on the consoles: parotidd-service-mode.service.
+pub const SERVICE_MODE: &str = "/run/parotidd-service-mode";
 
 /// The folder on a stick that is about us.
 pub const FOLDER: &str = "parotidd";
@@ -42,6 +48,8 @@ pub struct Places {
     pub codes: PathBuf,
     /// A file that the updater waits for.
     pub update_request: PathBuf,
+    /// A file that service mode waits for.
+    pub service_request: PathBuf,
 }
 
 /// What the box can do for a stick beside settings. Each says in a sentence what it did, or why it did not.
@@ -52,6 +60,8 @@ pub trait Hands {
     fn support(&self, file: &Path) -> Result<String, String>;
     /// Writes down in the audit trail that settings were taken over.
     fn settings_taken(&self, n_changes: usize) -> Result<(), String>;
+    /// Writes down in the audit trail that service mode was asked for, and may begin.
+    fn service_begins(&self) -> Result<(), String>;
 }
 
 /// The box as a stick finds it.
@@ -84,16 +94,21 @@ pub fn serve(
     for problem in &asked.problems {
         answer.add(Paragraph::refused(problem));
     }
-    let proposal = asked.settings.as_deref();
-    let proposal =
-        proposal.map(|bytes| Proposal::read(&here.places.settings, bytes, here.now_unix_ms));
+    let proposal = asked.settings.as_deref().map(|bytes| propose(here, bytes, &asked));
     let changes = match &proposal {
         Some(Ok(proposal)) => proposal.changes(here.current),
         _ => Vec::new(),
     };
-    let allowed = settle_code(here, &asked, !changes.is_empty(), &mut answer);
+    let Permission { allowed, by_code } =
+        settle_code(here, &asked, !changes.is_empty(), &mut answer);
     if let Some(proposal) = proposal {
-        answer.add(settle_settings(hands, proposal, &changes, allowed));
+        answer.add(settle_settings(here, hands, proposal, &changes, allowed));
+    }
+    if asked.wants_service {
+        answer.add(match by_code {
+            Allowed::Yes => begin_service(here, hands),
+            Allowed::No => Paragraph::service_waits(),
+        });
     }
     if asked.wants_update {
         answer.add(ask_updater(here));
@@ -126,14 +141,32 @@ enum Allowed {
     No,
 }
 
-/// A new box takes what it gets; so does one that cannot work. Another one wants the code that its display shows, once.
-fn settle_code(here: Here<'_>, asked: &Asked, is_change: bool, answer: &mut Answer) -> Allowed {
-    if here.is_new || matches!(here.current, Current::Unusable) {
-        return Allowed::Yes;
-    }
-    if !is_change && !asked.wants_export {
-        return Allowed::No;
-    }
+/// What this stick may.
+#[derive(Debug, Clone, Copy)]
+struct Permission {
+    /// Settings and results.
+    allowed: Allowed,
+    /// What wants the code on any box.
+    by_code: Allowed,
+}
+
+/// Settings off a stick, or in words why they cannot be.
+fn propose(here: Here<'_>, bytes: &[u8], asked: &Asked) -> Result<Proposal, String> {
+    let settings = &here.places.settings;
+    let proposal = Proposal::read(settings, bytes, asked.files.as_ref()?, here.now_unix_ms);
+    proposal.map_err(|error| error.in_words(settings))
+}
+
+/// A new box takes what it gets; so does one that cannot work. Another one wants the code that its display shows, once. A
+/// root shell always wants it.
+fn settle_code(here: Here<'_>, asked: &Asked, is_change: bool, answer: &mut Answer) -> Permission {
+    let is_open = here.is_new || matches!(here.current, Current::Unusable);
+    let wants_code = asked.wants_service || !is_open && (is_change || asked.wants_export);
+    let by_code = if wants_code { judge(here, asked, answer) } else { Allowed::No };
+    Permission { allowed: if is_open { Allowed::Yes } else { by_code }, by_code }
+}
+
+fn judge(here: Here<'_>, asked: &Asked, answer: &mut Answer) -> Allowed {
     let codes = Codes::new(&here.places.codes, &here.places.settings);
     match codes.judge(asked.code.as_deref(), here.now_unix_ms) {
         Ok(Judged::Right) => Allowed::Yes,
@@ -151,8 +184,9 @@ fn settle_code(here: Here<'_>, asked: &Asked, is_change: bool, answer: &mut Answ
 }
 
 fn settle_settings(
+    here: Here<'_>,
     hands: &dyn Hands,
-    proposal: Result<Proposal, TakeError>,
+    proposal: Result<Proposal, String>,
     changes: &[Change],
     allowed: Allowed,
 ) -> Paragraph {
@@ -160,15 +194,29 @@ fn settle_settings(
         Ok(_) if changes.is_empty() => return Paragraph::settings_same(),
         Ok(_) if allowed == Allowed::No => return Paragraph::settings_wait(changes),
         Ok(proposal) => proposal,
-        Err(error) => return Paragraph::settings_refused(&error.in_words()),
+        Err(why) => return Paragraph::settings_refused(&why),
     };
-    match proposal.take() {
+    match proposal.take(here.current) {
         Ok(()) => {
             let noted = hands.settings_taken(changes.len());
             Paragraph::settings_taken(changes, noted.err())
         }
-        Err(error) => Paragraph::settings_refused(&error.in_words()),
+        Err(error) => Paragraph::settings_refused(&error.in_words(&here.places.settings)),
     }
+}
+
+/// Leaves word for the service manager, which is told when this has ended. The trail may be what has to be mended.
+fn begin_service(here: Here<'_>, hands: &dyn Hands) -> Paragraph {
+    let noted = hands.service_begins();
+    match leave_word(&here.places.service_request, "") {
+        Ok(()) => Paragraph::service_started(noted.err()),
+        Err(error) => Paragraph::refused(&format!("Service mode could not begin: {error}.")),
+    }
+}
+
+fn leave_word(path: &Path, text: &str) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    super::put::replace(path, text.as_bytes(), 0o644)
 }
 
 /// The updater has privileges and a key of its own: it is only told that there may be something.
@@ -180,11 +228,9 @@ fn ask_updater(here: Here<'_>) -> Paragraph {
     if !may {
         return Paragraph::update_refused();
     }
-    let path = &here.places.update_request;
     let folder = here.places.stick.join(FOLDER).join("update");
     let text = format!("{}\n", folder.display());
-    let asked = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    match asked.and_then(|()| super::put::replace(path, text.as_bytes(), 0o644)) {
+    match leave_word(&here.places.update_request, &text) {
         Ok(()) => Paragraph::update_asked(),
         Err(error) => Paragraph::refused(&format!("The updater could not be told: {error}.")),
     }

@@ -1,12 +1,14 @@
-//! Settings off a stick: checked as the daemon would, compared, put in the place of those in force.
+//! Settings off a stick, with the files that they name: checked as the daemon would, compared, put in the place of those in
+//! force.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
 use toml::Table;
 
+use super::files::{Staged, StickFile, folder_of, named, own_like, remove_others, staged_of};
 use crate::appliance::put::replace;
 use crate::appliance::redact::{Change, changes};
 use crate::config::{Config, ConfigError};
@@ -71,60 +73,83 @@ pub struct Proposal {
     settings: PathBuf,
     candidate: PathBuf,
     effective: Table,
+    files: Option<Staged>,
 }
 
 impl Proposal {
-    /// Checks them, and the files that they name on this box.
+    /// Checks them, and the files that they name: those that came with them, or are on this box.
     ///
     /// # Errors
     /// When they cannot be used; nothing of them stays.
-    pub fn read(settings: &Path, bytes: &[u8], now_unix_ms: i64) -> Result<Self, TakeError> {
+    pub fn read(
+        settings: &Path,
+        bytes: &[u8],
+        files: &[StickFile],
+        now_unix_ms: i64,
+    ) -> Result<Self, TakeError> {
         let candidate = beside(settings, "new");
         let write = |source| TakeError::Write { path: candidate.clone(), source };
         replace(&candidate, bytes, 0o640).map_err(write)?;
         let mut proposal =
-            Self { settings: settings.to_owned(), candidate, effective: Table::new() };
+            Self { settings: settings.to_owned(), candidate, effective: Table::new(), files: None };
         let config = Config::load(Some(&proposal.candidate))?;
-        config.check_files(now_unix_ms)?;
         proposal.effective = Table::try_from(&config).unwrap_or_default();
+        let staged = Staged::new(settings, &proposal.effective, files)
+            .map_err(|source| TakeError::Write { path: folder_of(settings), source })?;
+        let redirected = staged.redirected(&proposal.effective);
+        proposal.files = Some(staged);
+        let parse = |source| ConfigError::Parse {
+            path: proposal.candidate.clone(),
+            source: Box::new(source),
+        };
+        Config::deserialize(redirected).map_err(parse)?.check_files(now_unix_ms)?;
         Ok(proposal)
     }
 
     /// What will be different.
     #[must_use]
     pub fn changes(&self, current: &Current) -> Vec<Change> {
-        match current {
-            Current::Usable { effective, .. } => changes(effective, &self.effective),
-            Current::Unusable => changes(&Table::new(), &self.effective),
-        }
+        let none = Table::new();
+        let before = match current {
+            Current::Usable { effective, .. } => effective,
+            Current::Unusable => &none,
+        };
+        let mut all = changes(before, &self.effective);
+        all.extend(self.files.iter().flat_map(Staged::changes));
+        all
     }
 
-    /// Puts them in force; those before stay beside them, as `parotidd.toml.before`.
+    /// Puts them in force, the files first; the settings before stay beside them, as `parotidd.toml.before`. Files that
+    /// neither name are removed.
     ///
     /// # Errors
-    /// When a file cannot be written; then those before are in force.
-    pub fn take(self) -> Result<(), TakeError> {
+    /// When a file cannot be written; then the settings before are in force.
+    pub fn take(self, current: &Current) -> Result<(), TakeError> {
         let before = beside(&self.settings, "before");
         let write = |path: &Path| {
             let path = path.to_owned();
             move |source| TakeError::Write { path, source }
         };
+        let files = folder_of(&self.settings);
         if let Ok(bytes) = fs::read(&self.settings) {
             replace(&before, &bytes, 0o640).map_err(write(&before))?;
-            self.own(&before).map_err(write(&before))?;
+            own_like(&before, &self.settings).map_err(write(&before))?;
         }
-        self.own(&self.candidate).map_err(write(&self.candidate))?;
+        own_like(&self.candidate, &self.settings).map_err(write(&self.candidate))?;
+        if let Some(staged) = &self.files {
+            staged.take(&self.settings).map_err(write(&files))?;
+        }
         let folder = self.settings.parent().unwrap_or(Path::new("."));
         fs::rename(&self.candidate, &self.settings)
             .and_then(|()| File::open(folder)?.sync_all())
-            .map_err(write(&self.settings))
-    }
-
-    /// Whoever may read the settings may read the new ones: the daemon, by its group.
-    fn own(&self, path: &Path) -> io::Result<()> {
-        let folder = self.settings.parent().unwrap_or(Path::new("."));
-        let like = fs::metadata(&self.settings).or_else(|_| fs::metadata(folder))?;
-        chown(path, Some(like.uid()), Some(like.gid()))
+            .map_err(write(&self.settings))?;
+        let mut keep = named(&self.effective, &files);
+        if let Current::Usable { effective, .. } = current {
+            keep.extend(named(effective, &files));
+        }
+        // The new ones are in force; what stays is removed the next time.
+        let _ = remove_others(&files, &keep);
+        Ok(())
     }
 }
 
@@ -136,10 +161,12 @@ impl Drop for Proposal {
 }
 
 impl TakeError {
-    /// For who wrote them: by their name on the stick.
+    /// For who wrote them, to be at `settings`: by their names on the stick.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn in_words(&self, settings: &Path) -> String {
         let text = Chain(self).to_string();
+        let staged = staged_of(settings).display().to_string();
+        let text = text.replace(&format!("{staged}/"), "parotidd/files/");
         match self {
             Self::Settings(ConfigError::Parse { path, .. } | ConfigError::Read { path, .. }) => {
                 text.replace(&path.display().to_string(), "parotidd/parotidd.toml")

@@ -19,7 +19,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use embedded_graphics::geometry::Size;
 
 use self::checks::{Found, Tally};
 use super::screen::Format;
@@ -120,8 +119,9 @@ fn machine(tally: &mut Tally<'_>, config: &Config, folder: &Path, instance: Opti
             tally.note("database", Need::Required, || machine::database(folder, received));
         }
     }
-    let size = Size::new(config.display.width, config.display.height);
-    tally.note("display", Need::Wanted, || machine::display(folder, size));
+    tally.note("display", Need::Wanted, || {
+        machine::display(folder, config.display.headless_size(&config.board()?.display))
+    });
 }
 
 /// The hashes were compared when the networks were read.

@@ -102,6 +102,7 @@ pub(in crate::console) fn words(kind: AuditKind) -> &'static str {
         AuditKind::Rebuilt => "database made anew",
         AuditKind::ResultsExported => "results written to a medium",
         AuditKind::SettingsChanged => "settings changed",
+        AuditKind::ServiceMode => "service mode started",
         AuditKind::PeerAsked => "another system was asked",
     }
 }

@@ -152,7 +152,7 @@ impl View {
     pub fn new(status: &Status, now_unix_ms: i64, language: Language) -> Self {
         let composer = Composer { status, now_unix_ms, texts: language.texts() };
         let restart = status.updating.as_ref().filter(|it| !it.is_screening());
-        match (&status.activity, restart, &status.setup) {
+        let view = match (&status.activity, restart, &status.setup) {
             (Activity::Stopping, ..) => composer.stopping(),
             (Activity::Fault { message }, ..) => composer.fault(message),
             (_, Some(updating), _) => composer.updating(updating),
@@ -161,7 +161,9 @@ impl View {
             (Activity::Receiving { n_instances }, ..) => composer.receiving(*n_instances),
             (Activity::Analysing { stage, n_slices }, ..) => composer.analysing(*stage, *n_slices),
             (Activity::Ready, ..) => at_rest(&composer),
-        }
+        };
+        let service = composer.service_notice();
+        Self { notice: view.notice.or(service), ..view }
     }
 
     /// What stays up when the program has ended: a still picture must not look alive.

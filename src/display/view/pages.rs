@@ -333,6 +333,7 @@ impl Composer<'_> {
         View {
             measure: Some(setup.code.clone()),
             detail: Some(self.texts.setup_detail.clone()),
+            notice: self.stick_notice(),
             ..self.page(Page::Setup, &self.texts.setup, &setup.address)
         }
     }
@@ -358,6 +359,7 @@ impl Composer<'_> {
     pub(super) fn fault(&self, message: &str) -> View {
         View {
             detail: Some(self.texts.fault_detail.clone()),
+            notice: self.stick_notice(),
             ..self.page(Page::Fault, &self.texts.fault, message)
         }
     }
@@ -369,6 +371,11 @@ impl Composer<'_> {
             .or_else(|| self.delivery_notice())
             .or_else(|| self.stick_notice())
             .or_else(|| self.machine_notice())
+    }
+
+    /// Said by every page that has nothing worse to say.
+    pub(super) fn service_notice(&self) -> Option<String> {
+        self.status.service_mode.then(|| self.texts.notice_service.clone())
     }
 
     fn stick_notice(&self) -> Option<String> {

@@ -132,6 +132,14 @@ fn the_machines_troubles_have_pages_of_their_own() {
     let notice = view(&status).notice.unwrap();
     assert!(notice.contains("ACDE-FGHJ"), "{notice}");
     assert!(!format!("{status:?}").contains("ACDE"));
+    let waiting = Status { setup: setup.clone(), stick_code: status.stick_code, ..rest() };
+    assert!(view(&waiting).notice.unwrap().contains("ACDE-FGHJ"), "a new box asks for it, too");
+    let service = view(&Status { service_mode: true, ..rest() });
+    assert_eq!(
+        (service.page.clone(), service.notice.as_deref()),
+        (Page::Ready, Some("Service mode"))
+    );
+    assert!(service.is_urgent());
     check(Status { setup, activity: fault, ..rest() }, Page::Fault);
     let analysing = Activity::Analysing { stage: Stage::Loading, n_slices: 9 };
     let busy = view(&Status { activity: analysing, thermal: hot, ..rest() });

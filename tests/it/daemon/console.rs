@@ -3,9 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
+use parotidd::appliance::settings::NetworkSettings;
 use parotidd::clock::SystemClock;
 use parotidd::config::Config;
-use parotidd::console::user_name;
+use parotidd::console::{Protection, user_name};
 use parotidd::daemon::Daemon;
 use parotidd::dicom::ct_image::read_images;
 use parotidd::dicom::ct_pixels::decode_pixels;
@@ -124,6 +125,41 @@ fn the_code_on_the_display_makes_the_first_account_and_no_other() {
     });
 }
 
+/// What the disk image ships: who starts it for the first time must find what to do on the display.
+#[test]
+fn a_new_box_shows_address_and_code() {
+    let shipped = include_str!("../../../image-build/parotidd.toml");
+    let site = Site::new("");
+    std::fs::write(site.config(), shipped).unwrap();
+    let config = Config::load(Some(&site.config())).unwrap();
+    assert!(config.dicom.listen.iter().all(|it| it.ip().is_loopback()));
+    assert!(config.console.listen.iter().all(|it| it.ip().is_unspecified() && it.port() == 443));
+    assert_eq!(config.console.protection(), Protection::Own);
+    assert_eq!(config.display.backend, None, "the board's display applies");
+    let appliance = config.appliance.unwrap();
+    assert_eq!(appliance.hostname.as_deref(), Some("parotidd"));
+    assert_eq!(appliance.network, NetworkSettings::default());
+
+    let port = free_port();
+    let text = shipped
+        .replace("\"/var/lib/parotidd\"", &format!("{:?}", site.data_dir()))
+        .replace(":443", &format!(":{port}"))
+        .replace(":11112", ":0");
+    std::fs::write(site.config(), text).unwrap();
+    let config = Config::load(Some(&site.config())).unwrap();
+    let screener = Screener::new(Models::embedded().unwrap(), DecisionPolicy::embedded());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new()), Vec::new())
+            .await
+            .unwrap();
+        let shown = daemon.status().borrow().setup.clone().expect("there is no account yet");
+        assert!(shown.address.starts_with("https://"), "{}", shown.address);
+        assert_eq!(shown.code.len(), "ABCD-EFGH".len());
+        daemon.run_until(std::future::ready(())).await.unwrap();
+    });
+}
+
 #[test]
 fn an_engineer_asks_other_systems_whether_they_are_there() {
     let other = Site::new(SETTINGS);
@@ -133,7 +169,7 @@ fn an_engineer_asks_other_systems_whether_they_are_there() {
     };
     let away = format!("127.0.0.1:{}", free_port());
     let here = answering.address().to_string();
-    let (site, base) = site(&(peer("CT1", &here) + &peer("CT2", &away)));
+    let (site, base) = site(&(peer("PAROTIDD", &here) + &peer("CT2", &away)));
     let mut daemon = site.start();
     daemon.wait_for_log("the console is up");
     add_everyone(&site);
