@@ -12,9 +12,14 @@ use super::{DbError, beside, open};
 /// As [`super::summary::read`], and [`DbError::Damaged`].
 pub fn check(path: &Path) -> Result<(), DbError> {
     let connection = beside::reading(path)?;
-    let found = open::check(&connection)
-        .map_err(|source| DbError::Run { doing: "read the whole database", source })?;
-    if found == "ok" { Ok(()) } else { Err(DbError::Damaged { path: path.into(), found }) }
+    match open::check(&connection) {
+        Ok(found) if found == "ok" => Ok(()),
+        Ok(found) => Err(DbError::Damaged { path: path.into(), found }),
+        Err(source) if open::is_damage(&source) => {
+            Err(DbError::Damaged { path: path.into(), found: source.to_string() })
+        }
+        Err(source) => Err(DbError::Run { doing: "read the whole database", source }),
+    }
 }
 
 /// Puts a delivery into the outbox and takes it back: no other connection sees it, nothing of it stays.
@@ -61,22 +66,22 @@ mod tests {
     fn damage_and_other_versions_are_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("parotidd.db");
-        drop(open::open(&path).unwrap());
-        let connection = Connection::open(&path).unwrap();
-        connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
-        connection.pragma_update(None, "user_version", 99).unwrap();
-        drop(connection);
+        let open::Opened { db, thread, .. } = open::open(&path).unwrap();
+        drop(db);
+        thread.join().unwrap();
+        let connect = || Connection::open(&path).unwrap();
+        let version = |row: &rusqlite::Row<'_>| row.get(0);
+        let newest: i64 = connect().query_row("PRAGMA user_version", [], version).unwrap();
+        connect().pragma_update(None, "user_version", 99).unwrap();
         assert!(matches!(check(&path).unwrap_err(), DbError::Newer { .. }));
         assert!(matches!(try_outbox(&path).unwrap_err(), DbError::Newer { .. }));
-        let connection = Connection::open(&path).unwrap();
-        let version = connection
-            .query_row("SELECT count(*) FROM pragma_user_version", [], |row| row.get::<_, i64>(0));
-        assert_eq!(version.unwrap(), 1);
-        drop(connection);
+        connect().pragma_update(None, "user_version", newest).unwrap();
+        check(&path).unwrap();
+
         let mut bytes = std::fs::read(&path).unwrap();
         let n = bytes.len();
-        bytes[4096..n.min(3 * 4096)].fill(0xa5);
+        bytes[n - 4096..].fill(0xa5);
         std::fs::write(&path, bytes).unwrap();
-        assert!(check(&path).is_err());
+        assert!(matches!(check(&path).unwrap_err(), DbError::Damaged { .. }));
     }
 }

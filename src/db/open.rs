@@ -93,7 +93,7 @@ fn connect(path: &Path) -> Result<Health, DbError> {
     Ok(Health::Sound(connection))
 }
 
-fn is_damage(error: &rusqlite::Error) -> bool {
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
