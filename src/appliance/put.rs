@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(changed(&[a.clone(), b.clone()]), ["run/a/b", "run/c"]);
         assert_eq!(changed(&[a.clone(), b.clone()]), [""; 0]);
         let gone = RenderedFile { text: None, ..file("run/e", "") };
-        assert_eq!(changed(&[gone.clone()]), [""; 0]);
+        assert_eq!(changed(std::slice::from_ref(&gone)), [""; 0]);
         assert_eq!(changed(&[file("run/e", "5\n")]), ["run/e"]);
         assert_eq!(changed(&[gone]), ["run/e"]);
         let other = file("run/c", "3\n");

@@ -364,6 +364,24 @@ impl Config {
         Waits { quiet: Duration::from_secs(quiet_s), settle: Duration::from_secs(settle_s) }
     }
 
+    /// Who is spoken to over TLS needs our certificate.
+    fn check_tls(&self) -> Result<(), ConfigError> {
+        if self.dicom.tls.is_some() {
+            return Ok(());
+        }
+        if self.worklist.as_ref().is_some_and(|worklist| worklist.tls) {
+            return Err(ConfigError::NeedsTls { key: "worklist.tls" });
+        }
+        if self.dicom.peers.iter().any(|peer| peer.tls) {
+            return Err(ConfigError::NeedsTls { key: "dicom.peer.tls" });
+        }
+        let wants_tls = |it: &Destination| matches!(&it.kind, Kind::Pacs(pacs) if pacs.tls);
+        if self.destinations.iter().any(wants_tls) {
+            return Err(ConfigError::NeedsTls { key: "destination.tls" });
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let in_range = |key, value: u64, range: std::ops::RangeInclusive<u64>, says| {
             if range.contains(&value) {
@@ -385,18 +403,7 @@ impl Config {
         let most = PREPARED_MAX as u64;
         let prepared = self.spool.prepared_files as u64;
         in_range("spool.prepared_files", prepared, 0..=most, "0 to 4096")?;
-        if self.dicom.tls.is_none() {
-            if self.worklist.as_ref().is_some_and(|worklist| worklist.tls) {
-                return Err(ConfigError::NeedsTls { key: "worklist.tls" });
-            }
-            if self.dicom.peers.iter().any(|peer| peer.tls) {
-                return Err(ConfigError::NeedsTls { key: "dicom.peer.tls" });
-            }
-            let wants_tls = |it: &Destination| matches!(&it.kind, Kind::Pacs(pacs) if pacs.tls);
-            if self.destinations.iter().any(wants_tls) {
-                return Err(ConfigError::NeedsTls { key: "destination.tls" });
-            }
-        }
+        self.check_tls()?;
         let (n_peers, most) = (self.dicom.peers.len() as u64, PEERS_MAX as u64);
         in_range("number of `dicom.peer`", n_peers, 0..=most, "0 to 64")?;
         in_range("series.quiet_s", self.series.quiet_s, 1..=3600, "1 to 3600")?;
