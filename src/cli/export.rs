@@ -10,7 +10,7 @@ use clap::Args;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{EXIT_NO_USABLE_INPUT, person, progress, screener};
+use super::{EXIT_NO_USABLE_INPUT, database, person, progress, screener};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::db::audit::{self, AuditKind, NewAuditEvent};
@@ -68,9 +68,10 @@ pub struct ExportArgs {
 /// When the database cannot be read, the key cannot be had, or the folder cannot be written.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let config = Config::load(args.config.as_deref())?;
+    let path = database(&config)?;
     // Nothing that was listed may be gone when its turn comes.
     let _in_use = InUse::read(&config.data_dir)?;
-    let reader = CaseReader::open(&config.database())?;
+    let reader = CaseReader::open(&path)?;
     let since = args.since.map(start_of_day).transpose()?;
     let chosen = reader.list(since, &args.series)?;
     let made_out = prepare_folder(&args.out)?;
