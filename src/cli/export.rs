@@ -10,7 +10,8 @@ use clap::Args;
 use jiff::civil::Date;
 
 use super::{
-    EXIT_NO_USABLE_INPUT, person, prepare_folder, progress, screener, start_of_day, write_down,
+    EXIT_NO_USABLE_INPUT, database, person, prepare_folder, progress, screener, start_of_day,
+    write_down,
 };
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -68,9 +69,10 @@ pub struct ExportArgs {
 /// When the database cannot be read, the key cannot be had, or the folder cannot be written.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let config = Config::load(args.config.as_deref())?;
+    let path = database(&config)?;
     // Nothing that was listed may be gone when its turn comes.
     let _in_use = InUse::read(&config.data_dir)?;
-    let reader = CaseReader::open(&config.database())?;
+    let reader = CaseReader::open(&path)?;
     let since = args.since.map(start_of_day).transpose()?;
     let chosen = reader.list(since, &args.series)?;
     let made_out = prepare_folder(&args.out)?;
