@@ -105,11 +105,8 @@ fn files(path: &Path) -> Result<Vec<RenderedFile>> {
     let effective = toml::to_string(&config).context("could not write the settings as TOML")?;
     let sums = sums(&folder_of(path));
     let settings = config.appliance.clone().unwrap_or_default();
-    Ok(render(Told {
-        settings: &settings,
-        listen: &config.listen(),
-        effective: &(effective + &sums),
-    }))
+    let listen: Vec<_> = config.listeners().into_iter().map(|(_, address)| address).collect();
+    Ok(render(Told { settings: &settings, listen: &listen, effective: &(effective + &sums) }))
 }
 
 /// Keeps in mind whether there is more to do.

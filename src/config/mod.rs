@@ -7,6 +7,7 @@
 mod display;
 mod error;
 mod files;
+mod listeners;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::display::DisplayConfig;
 pub use self::error::ConfigError;
+pub use self::listeners::Service;
 use crate::appliance::ApplianceSettings;
 use crate::console::ConsoleSettings;
 use crate::delivery::policy::AlertSettings;
@@ -331,13 +333,6 @@ impl Config {
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.data_dir.join("parotidd.db")
-    }
-
-    /// Every address that is listened on.
-    #[must_use]
-    pub fn listen(&self) -> Vec<SocketAddr> {
-        let Self { dicom, stow, reports, console, .. } = self;
-        [&dicom.listen, dicom.tls_listen(), &stow.listen, &reports.listen, &console.listen].concat()
     }
 
     /// The files outside the data folder that the settings name by whole paths, and that we may read: certificates,

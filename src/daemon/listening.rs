@@ -6,7 +6,7 @@
 //!  passed, and wanted by no setting --> named in the log, closed
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -15,43 +15,14 @@ use tokio::task::JoinSet;
 
 use super::recorder::Recorder;
 use super::{DaemonError, stopped};
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::console::Console;
 use crate::dicom::store_scp::StoreScp;
 use crate::dicom::stow::Stow;
 use crate::dicom::tls::Acceptor;
 use crate::hl7::listener::{self, ListenerOptions};
 use crate::review::Reviewer;
-use crate::system::passed_sockets::PassedSocket;
-
-/// What is listened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    /// DICOM.
-    Dicom,
-    /// DICOM over TLS.
-    DicomTls,
-    /// Images over DICOMweb.
-    Stow,
-    /// Radiologists' reports.
-    Reports,
-    /// The console, and the pages behind links.
-    Console,
-}
-
-impl Service {
-    /// For the log.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Dicom => "listening",
-            Self::DicomTls => "listening with TLS",
-            Self::Stow => "STOW-RS is up",
-            Self::Reports => "radiologists' reports over MLLP",
-            Self::Console => "the console is up",
-        }
-    }
-}
+use crate::system::passed_sockets::ListeningSocket;
 
 /// Ports that are taken.
 pub(super) struct Bound(Vec<(Service, TcpListener)>);
@@ -68,55 +39,41 @@ pub(super) struct Services {
 }
 
 /// Takes all ports of the settings: those that were `passed`, and the others from the system.
-pub(super) async fn bind(
+pub(super) fn bind(
     config: &Config,
-    mut passed: Vec<PassedSocket>,
+    mut passed: Vec<ListeningSocket>,
 ) -> Result<Bound, DaemonError> {
-    let mut bound = Vec::new();
-    // Taken over already, and whom they serve: one socket may stand for two addresses of a service.
-    let mut taken: Vec<(Service, PassedSocket)> = Vec::new();
-    for (service, address) in wanted(config) {
+    // One socket may stand for two addresses of a service.
+    let mut taken: Vec<(Service, ListeningSocket)> = Vec::new();
+    let mut wanted = config.listeners();
+    // An unspecified address of IPv6 comes first: its socket may serve that of IPv4 too.
+    wanted.sort_by_key(|(_, address)| !address.is_ipv6());
+    for (service, address) in wanted {
         if taken.iter().any(|(by, socket)| *by == service && socket.serves(address)) {
             continue;
         }
-        if let Some(index) = passed.iter().position(|socket| socket.serves(address)) {
-            taken.push((service, passed.swap_remove(index)));
-            continue;
-        }
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|source| DaemonError::Listen { address, source })?;
-        bound.push((service, listener));
+        let socket = match passed.iter().position(|socket| socket.serves(address)) {
+            Some(index) => passed.swap_remove(index),
+            None => StdListener::bind(address)
+                .and_then(ListeningSocket::new)
+                .map_err(|source| DaemonError::Listen { address, source })?,
+        };
+        taken.push((service, socket));
     }
-    for PassedSocket { address, .. } in passed {
+    for ListeningSocket { address, .. } in passed {
         tracing::warn!(
             %address,
             "the service manager listens there and no setting wants it: who connects hears nothing; take it \
              out of parotidd.socket, or into the settings"
         );
     }
-    for (service, PassedSocket { listener, address, .. }) in taken {
-        let listener = TcpListener::from_std(listener)
-            .map_err(|source| DaemonError::Listen { address, source })?;
-        bound.push((service, listener));
-    }
-    Ok(Bound(bound))
-}
-
-/// Every address of the settings. An unspecified one of IPv6 comes first: its socket may serve that of IPv4 too.
-fn wanted(config: &Config) -> Vec<(Service, SocketAddr)> {
-    let mut wanted = Vec::new();
-    for (service, addresses) in [
-        (Service::Dicom, config.dicom.listen.as_slice()),
-        (Service::DicomTls, config.dicom.tls_listen()),
-        (Service::Stow, &config.stow.listen),
-        (Service::Reports, &config.reports.listen),
-        (Service::Console, &config.console.listen),
-    ] {
-        wanted.extend(addresses.iter().map(|&address| (service, address)));
-    }
-    wanted.sort_by_key(|(_, address)| !address.is_ipv6());
-    wanted
+    let bound = taken.into_iter().map(|(service, ListeningSocket { listener, address, .. })| {
+        let listener = TcpListener::from_std(listener);
+        listener
+            .map(|listener| (service, listener))
+            .map_err(|source| DaemonError::Listen { address, source })
+    });
+    bound.collect::<Result<_, _>>().map(Bound)
 }
 
 impl Bound {
@@ -155,7 +112,6 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener as StdListener;
 
     fn config(listen: &[SocketAddr], stow: &[SocketAddr]) -> Config {
         let mut config = Config::default();
@@ -163,8 +119,8 @@ mod tests {
         config
     }
 
-    fn passed(address: &str) -> PassedSocket {
-        PassedSocket::new(StdListener::bind(address).unwrap()).unwrap()
+    fn passed(address: &str) -> ListeningSocket {
+        ListeningSocket::new(StdListener::bind(address).unwrap()).unwrap()
     }
 
     fn services(bound: &Bound) -> Vec<(Service, SocketAddr)> {
@@ -176,7 +132,7 @@ mod tests {
         let [first, second, unwanted] = [(); 3].map(|()| passed("127.0.0.1:0"));
         let [dicom, stow, left] = [&first, &second, &unwanted].map(|it| it.address);
         let config = config(&[dicom, "127.0.0.1:0".parse().unwrap()], &[stow]);
-        let bound = bind(&config, vec![unwanted, second, first]).await.unwrap();
+        let bound = bind(&config, vec![unwanted, second, first]).unwrap();
         let services = services(&bound);
         assert_eq!(services.len(), 3, "{services:?}");
         assert!(services.contains(&(Service::Dicom, dicom)), "{services:?}");
@@ -189,13 +145,16 @@ mod tests {
         let Ok(listener) = StdListener::bind("[::]:0") else {
             return eprintln!("skipped: no IPv6");
         };
-        let both = PassedSocket::new(listener).unwrap();
+        let both = ListeningSocket::new(listener).unwrap();
         if !both.is_dual {
             return eprintln!("skipped: IPv6 is bound alone here");
         }
         let port = both.address.port();
         let [v4, v6] = ["0.0.0.0", "::"].map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
-        let bound = bind(&config(&[v4, v6], &[]), vec![both]).await.unwrap();
+        let bound = bind(&config(&[v4, v6], &[]), vec![both]).unwrap();
         assert_eq!(services(&bound), [(Service::Dicom, v6)]);
+        drop(bound);
+        let bound = bind(&config(&[v4, v6], &[]), Vec::new()).unwrap();
+        assert_eq!(services(&bound), [(Service::Dicom, v6)], "the same where we open it");
     }
 }

@@ -31,13 +31,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::error::DaemonError;
-pub use self::listening::Service;
 pub use self::opening::lock_data_dir;
 
 use self::listening::{Services, bind};
 use self::opening::open;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Service};
 use crate::db::{Db, DbThread, jobs};
 use crate::delivery::Commitments;
 use crate::dicom::store_scp::StoreScp;
@@ -50,7 +49,7 @@ use crate::screening::Screener;
 use crate::status::Status;
 use crate::status_writer::StatusWriter;
 use crate::system::notify;
-use crate::system::passed_sockets::PassedSocket;
+use crate::system::passed_sockets::ListeningSocket;
 
 /// A running appliance.
 #[derive(Debug)]
@@ -80,14 +79,14 @@ impl Daemon {
         config: Config,
         screener: Screener,
         clock: Arc<dyn Clock>,
-        passed: Vec<PassedSocket>,
+        passed: Vec<ListeningSocket>,
     ) -> Result<Self, DaemonError> {
         let tls = config.dicom.load_tls(clock.unix_ms())?;
         let token = config.stow.load_token()?;
         let lock = lock_data_dir(&config.data_dir)?;
         let (parts, db_thread) = open(config, screener, clock).await?;
         // Before the worker: a job that is begun and left for a taken port is an attempt spent.
-        let bound = bind(&parts.config, passed).await?;
+        let bound = bind(&parts.config, passed)?;
         let (stop_listeners, stopping_listeners) = watch::channel(false);
         let (stop_rest, stopping_rest) = watch::channel(false);
         let mut rest = JoinSet::new();

@@ -9,9 +9,9 @@ use tracing::warn;
 
 use crate::error::Chain;
 
-/// One socket, and whom it serves.
+/// One socket, passed or opened by us, and whom it serves.
 #[derive(Debug)]
-pub struct PassedSocket {
+pub struct ListeningSocket {
     /// Non-blocking, and closed in programs that we start.
     pub listener: TcpListener,
     /// Its own address.
@@ -20,7 +20,7 @@ pub struct PassedSocket {
     pub is_dual: bool,
 }
 
-impl PassedSocket {
+impl ListeningSocket {
     /// Takes over a listening socket.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl PassedSocket {
 /// All that were passed to this process. To be called once: a second call would own the same descriptors. What is no
 /// TCP listener is named in the log and left alone.
 #[must_use]
-pub fn take() -> Vec<PassedSocket> {
+pub fn take() -> Vec<ListeningSocket> {
     let passed = match daemon::listen_fds() {
         Ok(passed) => passed,
         Err(error) => {
@@ -54,7 +54,7 @@ pub fn take() -> Vec<PassedSocket> {
         }
     };
     let usable = passed.iter().filter_map(|descriptor| match daemon::tcp_listener(descriptor) {
-        Ok(listener) => PassedSocket::new(listener)
+        Ok(listener) => ListeningSocket::new(listener)
             .inspect_err(
                 |error| warn!(error = %Chain(error), descriptor, "a passed socket is lost"),
             )
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn an_address_is_served_by_its_own_socket_and_by_one_for_both() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let plain = PassedSocket::new(listener).unwrap();
+        let plain = ListeningSocket::new(listener).unwrap();
         let port = plain.address.port();
-        let check = |socket: &PassedSocket, ip: &str, port: u16, serves: bool| {
+        let check = |socket: &ListeningSocket, ip: &str, port: u16, serves: bool| {
             let wanted = SocketAddr::new(ip.parse().unwrap(), port);
             assert_eq!(socket.serves(wanted), serves, "{wanted} by {}", socket.address);
         };
@@ -84,19 +84,19 @@ mod tests {
         check(&plain, "127.0.0.1", port ^ 1, false);
         check(&plain, "0.0.0.0", port, false);
         let address = "[::]:11112".parse().unwrap();
-        let both = PassedSocket { address, is_dual: true, ..plain };
+        let both = ListeningSocket { address, is_dual: true, ..plain };
         check(&both, "::", 11112, true);
         check(&both, "0.0.0.0", 11112, true);
         check(&both, "0.0.0.0", 104, false);
         check(&both, "127.0.0.1", 11112, false);
-        let alone = PassedSocket { is_dual: false, ..both };
+        let alone = ListeningSocket { is_dual: false, ..both };
         check(&alone, "0.0.0.0", 11112, false);
     }
 
     #[test]
     fn the_kernel_says_whether_a_socket_is_for_both() {
         let any = match TcpListener::bind("[::]:0") {
-            Ok(listener) => PassedSocket::new(listener).unwrap(),
+            Ok(listener) => ListeningSocket::new(listener).unwrap(),
             Err(error) => return eprintln!("skipped: no IPv6: {error}"),
         };
         let is_only = std::fs::read_to_string("/proc/sys/net/ipv6/bindv6only").unwrap();
