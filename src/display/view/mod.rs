@@ -162,8 +162,13 @@ impl View {
             (Activity::Analysing { stage, n_slices }, ..) => composer.analysing(*stage, *n_slices),
             (Activity::Ready, ..) => at_rest(&composer),
         };
-        let service = composer.service_notice();
-        Self { notice: view.notice.or(service), ..view }
+        match composer.service_notice() {
+            // Links give way: on a small panel a page with both is cut.
+            Some(notice) if view.notice.is_none() => {
+                Self { notice: Some(notice), links: Vec::new(), ..view }
+            }
+            _ => view,
+        }
     }
 
     /// What stays up when the program has ended: a still picture must not look alive.
