@@ -47,7 +47,7 @@ pub(super) fn bundle(config: &Config, out: &Path) -> Result<String> {
         about: about(config, now_unix_ms),
         settings: &settings,
         status,
-        data_dir: &config.data_dir,
+        self_tests: &config.upkeep.self_tests,
         now_unix_ms,
     };
     let n_files = support::write(out, &facts)?;

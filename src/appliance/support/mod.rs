@@ -31,8 +31,6 @@ use crate::limits::SUPPORT_FILE_BYTES_MAX;
 
 /// The folder of all files in the bundle.
 const FOLDER: &str = "parotidd-support";
-/// What a self-test has printed, where somebody kept it, in the data folder.
-pub const SELF_TEST: &str = "self-test.txt";
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +66,8 @@ pub struct Facts<'a> {
     pub settings: &'a Table,
     /// The status, JSON, or why there is none.
     pub status: String,
-    /// Where everything is kept.
-    pub data_dir: &'a Path,
+    /// Results of self-tests, where there are any.
+    pub self_tests: &'a [PathBuf],
     /// Now, milliseconds since 1970 UTC.
     pub now_unix_ms: i64,
 }
@@ -97,7 +95,10 @@ fn write_all(file: File, facts: &Facts<'_>, settings: String) -> io::Result<usiz
     bundle.add("settings.toml", settings.as_bytes())?;
     bundle.add("status.json", facts.status.as_bytes())?;
     bundle.add_file("os-release.txt", Path::new("/etc/os-release"))?;
-    bundle.add_file(SELF_TEST, &facts.data_dir.join(SELF_TEST))?;
+    for path in facts.self_tests {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        bundle.add_file(&format!("self-test-{name}"), path)?;
+    }
     for (name, words) in TOOLS {
         bundle.add(name, &ask(words))?;
     }

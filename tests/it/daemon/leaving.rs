@@ -36,7 +36,13 @@ fn support_sees_no_patient_and_no_secret() {
     let at = |name: &str| folder.path().join(name);
     let small = of_somebody(&phantoms.small, &at("small"), |_| ());
     let hook = "[[destination]]\nname = 'ward'\nkind = 'webhook'\nurl = 'http://127.0.0.1:9/T0/hush?a=hush'\n";
-    let site = Site::new(&format!("{}{hook}", settings()));
+    let tested = at("night.json");
+    let upkeep = format!("[upkeep]\nself_tests = [{tested:?}]\n");
+    let site = Site::new(&format!("{}{hook}{upkeep}", settings()));
+    let config = site.config();
+    let golden = ["self-test", "--golden", "--config", config.to_str().unwrap(), "--json"];
+    let ended = run(&[&golden[..], &[tested.to_str().unwrap()]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let daemon = screened(&site, &[&small]);
     journal_of(&site, &at("tools"));
     let out = at("bundle.tar.gz");
@@ -53,6 +59,7 @@ fn support_sees_no_patient_and_no_secret() {
     // It does say what is needed.
     assert!(read("journal.txt").contains(" screened "), "{}", read("journal.txt"));
     assert!(read("about.txt").contains(env!("CARGO_PKG_VERSION")));
+    assert!(read("self-test-night.json").contains("\"golden\""));
     assert!(read("settings.toml").contains("url = \"http://127.0.0.1:9/..\""));
     let status: serde_json::Value = serde_json::from_str(&read("status.json")).unwrap();
     assert_eq!(status["n_instances"], small.files.len());
