@@ -50,7 +50,7 @@ stage() {
   install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
   install -D -m 644 image-build/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
-  [ ! -e systemd/parotidd-stick.rules ] || install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
+  install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
   install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/board" <<<"$board"
   install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.gpg"
 }
@@ -125,9 +125,8 @@ make_update
 name=parotidd-${board}_$version
 zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$out/$name.raw.zst"
 cp "$work/out/$board/parotidd_$version.manifest" "$out/$name.packages"
-cp "$out/$name.packages" "$work/metadata.packages"
 cargo metadata --format-version 1 --locked --filter-platform $rust_target >"$work/metadata.json"
-tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/metadata.packages" ./linux-image-*.deb \
-  /work/metadata.json' sbom $debian_arch "$version" >"$out/$name.cdx.json"
+tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/out/$3/parotidd_$2.manifest" ./linux-image-*.deb \
+  /work/metadata.json' sbom $debian_arch "$version" "$board" >"$out/$name.cdx.json"
 (cd "$out" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
 ls -la "$out" "$out/update" >&2
