@@ -1,4 +1,4 @@
-"""A virtual appliance: QEMU with UEFI firmware, the image's disk, a display, an optional TPM and USB sticks, and no
+"""A virtual appliance: QEMU with UEFI firmware, the image's disk, a display, USB sticks, and no
 network but what is forwarded. Looked at from outside (screen, DICOM, HTTPS, sticks) and through a root shell
 on a virtual serial port, which a credential of the virtual machine starts: the image has none itself."""
 
@@ -15,15 +15,10 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FIRMWARE = {
-    "aarch64": ("/usr/share/AAVMF/AAVMF_CODE{}.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
-    "x86_64": ("/usr/share/OVMF/OVMF_CODE_4M{}.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-}
-MACHINE = {
-    # Cortex-A76 has the dot products that the networks use; `max` is twelve times slower to emulate.
-    "aarch64": ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-device", "virtio-gpu-pci"],
-    "x86_64": ["qemu-system-x86_64", "-machine", "q35,smm=on", "-cpu", "max", "-device", "virtio-vga"],
-}
+FIRMWARE = "/usr/share/AAVMF/AAVMF_CODE{}.fd"
+VARIABLES = "/usr/share/AAVMF/AAVMF_VARS.fd"
+# Cortex-A76 has the dot products that the networks use.
+MACHINE = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-device", "virtio-gpu-pci"]
 PROBE_UNIT = r"""
 [Unit]
 Description=Shell for the test
@@ -54,16 +49,13 @@ class Machine:
 
     work: Path
     disk: Path
-    arch: str = "aarch64"
     memory_mb: int = 1536
     secure_boot: bool = False
-    tpm: bool = False
     # Ports of the guest that the host can reach, as {guest: host}.
     forwards: dict[int, int] = field(default_factory=dict)
     # Ports of the host that the guest reaches at GUEST_SEES, as {guest: host}.
     reaches: dict[int, int] = field(default_factory=dict)
     qemu: subprocess.Popen | None = None
-    n_starts: int = 0
 
     def __post_init__(self) -> None:
         self.work.mkdir(parents=True, exist_ok=True)
@@ -81,17 +73,15 @@ class Machine:
 
     def power_on(self) -> None:
         assert self.qemu is None, "it is on"
-        code, variables = FIRMWARE[self.arch]
         own_variables = self.work / "variables.fd"
         if not own_variables.exists():
-            shutil.copy(variables, own_variables)
-        suffix = ".secboot" if self.secure_boot else {"aarch64": ".no-secboot", "x86_64": ""}[self.arch]
-        self.n_starts += 1
+            shutil.copy(VARIABLES, own_variables)
+        firmware = FIRMWARE.format(".secboot" if self.secure_boot else ".no-secboot")
         self.started = time.monotonic()
         arguments = [
-            *MACHINE[self.arch],
+            *MACHINE,
             "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory_mb),
-            "-drive", f"if=pflash,format=raw,readonly=on,file={code.format(suffix)}",
+            "-drive", f"if=pflash,format=raw,readonly=on,file={firmware}",
             "-drive", f"if=pflash,format=raw,file={own_variables}",
             "-drive", f"if=virtio,format=raw,file={self.disk},cache=unsafe",
             "-device", "virtio-rng-pci",
@@ -102,7 +92,7 @@ class Machine:
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=probe,name=parotidd.probe",
             "-qmp", f"unix:{self.work / 'qmp'},server=on,wait=off", "-monitor", "none",
             "-smbios", "type=1,manufacturer=QEMU,product=QEMU Virtual Machine,serial=parotidd-test",
-            *self._credentials(), *self._network(), *self._tpm(),
+            *self._credentials(), *self._network(),
         ]
         with (self.work / "qemu.log").open("a") as log:
             self.qemu = subprocess.Popen(arguments, stdout=log, stderr=log)
@@ -125,19 +115,6 @@ class Machine:
         rules += [f"guestfwd=tcp:{GUEST_SEES}:{guest}-cmd:nc -N 127.0.0.1 {host}" for guest, host in self.reaches.items()]
         # restrict: nothing else of the outside can be reached, no name and no time server.
         return ["-netdev", ",".join(["user,id=net,restrict=on", *rules]), "-device", "virtio-net-pci,netdev=net,romfile="]
-
-    def _tpm(self) -> list[str]:
-        if not self.tpm:
-            return []
-        state = self.work / "tpm"
-        state.mkdir(exist_ok=True)
-        control = self.work / "tpm.socket"
-        subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl",
-                          f"type=unixio,path={control}", "--terminate"])
-        device = {"aarch64": "tpm-tis-device", "x86_64": "tpm-tis"}[self.arch]
-        wait_for("the TPM", control.exists, 10)
-        return ["-chardev", f"socket,id=tpm,path={control}", "-tpmdev", "emulator,id=tpm,chardev=tpm",
-                "-device", f"{device},tpmdev=tpm"]
 
     def power_cut(self) -> None:
         """As if the plug were pulled."""
