@@ -13,6 +13,8 @@
 #     update/                           signed: SHA256SUMS, its signature, root, hashes of the root, kernel
 #     *.cdx.json, *.packages            bill of materials (CycloneDX), list of packages
 set -euo pipefail
+# A program that does not compile is no older one.
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 source image-build/tools.sh
 
@@ -33,7 +35,8 @@ compile() {
     source target/cross/environment
     set +a
   fi
-  cargo build --locked --release --target $rust_target >&2
+  # Else every commit would compile again whatever calls a C compiler.
+  env -u SOURCE_DATE_EPOCH cargo build --locked --release --target $rust_target >&2
   echo "target/$rust_target/release/parotidd"
 }
 
@@ -52,6 +55,7 @@ stage() {
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
   install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
   install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/board" <<<"$board"
+  install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/models.version" <<<"$(sed -n 's/^version = "\(.*\)"/\1/p' models/decision.toml)"
   install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.gpg"
 }
 
@@ -110,6 +114,9 @@ partition_uuid() {
   basename "$1" .raw | sed 's/.*\.//'
 }
 
+mkdir -p "$work"
+exec 9>"$work/lock"
+flock --nonblock 9 || { echo "another build is under way; this one waits for it" >&2 && flock 9; }
 make_tools
 register_emulator
 mkdir -p "${KEYS:=$work/keys}"

@@ -23,8 +23,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::networks::screener;
 use super::screen::series_identity;
-use super::{screen_files, screener};
+use super::screen_files;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, DicomConfig, DisplayConfig, SeriesConfig, SpoolConfig};
 use crate::daemon::Daemon;

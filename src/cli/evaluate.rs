@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use rayon::prelude::*;
 
-use super::{policy_of, progress, read_policy, screener_with, whole_volume};
+use super::networks::{policy_of, read_policy, screener_with};
+use super::{progress, whole_volume};
 use crate::clock::SystemClock;
 use crate::error::Chain;
 use crate::evaluation::case::LabelledCase;

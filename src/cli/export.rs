@@ -9,12 +9,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use jiff::civil::Date;
 
+use super::networks::{self, screener};
 use super::{
-    EXIT_NO_USABLE_INPUT, database, person, prepare_folder, progress, screener, start_of_day,
-    write_down,
+    EXIT_NO_USABLE_INPUT, database, person, prepare_folder, progress, start_of_day, write_down,
 };
 use crate::clock::SystemClock;
-use crate::config::Config;
 use crate::db::audit::AuditKind;
 use crate::db::cases::CaseReader;
 use crate::db::results::ResultId;
@@ -68,7 +67,7 @@ pub struct ExportArgs {
 /// # Errors
 /// When the database cannot be read, the key cannot be had, or the folder cannot be written.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = networks::load(args.config.as_deref())?;
     let path = database(&config)?;
     // Nothing that was listed may be gone when its turn comes.
     let _in_use = InUse::read(&config.data_dir)?;

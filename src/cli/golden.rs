@@ -9,7 +9,7 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::screener;
+use super::networks::screener;
 use super::self_test::Scratch;
 use super::self_test::golden::{ANSWER_FILE, Case, Grid, IMAGES_FILE};
 use crate::phantom::{Overrides, PhantomSpec, Protocol, Site, generate_with};

@@ -14,8 +14,6 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, ConfigError};
 use crate::db::audit::{AuditKind, NewAuditEvent, record};
 use crate::db::{DbError, beside};
-use crate::inference::{InstructionSet, Models};
-use crate::screening::{DecisionPolicy, Screener};
 
 pub mod alerts;
 pub mod appliance;
@@ -31,6 +29,7 @@ pub mod export_results;
 pub mod feedback;
 pub mod golden;
 pub mod man;
+mod networks;
 pub mod phantom;
 pub mod prepare;
 mod progress;
@@ -48,12 +47,6 @@ mod stick;
 pub mod support_bundle;
 pub mod user;
 mod whole_volume;
-
-/// Environment variable with the instructions that the networks run on.
-const INSTRUCTION_SET: &str = "PAROTIDD_INSTRUCTION_SET";
-
-/// The decision policy's file in a models folder.
-const POLICY_FILE: &str = "decision.toml";
 
 /// Bad configuration: the service manager does not start us again (sysexits.h, `EX_USAGE`).
 pub const EXIT_BAD_CONFIGURATION: u8 = 64;
@@ -242,53 +235,5 @@ fn prepare_folder(out: &Path) -> Result<bool> {
             Ok(true)
         }
         Err(error) => Err(error).with_context(|| format!("could not read `{}`", out.display())),
-    }
-}
-
-/// Networks and policy from a folder, or the built-in ones, on the configured instructions.
-fn screener(models_dir: Option<&Path>, set: Option<InstructionSet>) -> Result<Screener> {
-    screener_with(models_dir, policy_of(models_dir)?, set)
-}
-
-/// The policy that stands beside the networks, fitted to what they outline; without one the built-in
-/// policy.
-fn policy_of(models_dir: Option<&Path>) -> Result<DecisionPolicy> {
-    match models_dir.map(|dir| dir.join(POLICY_FILE)) {
-        Some(path) if path.exists() => read_policy(&path),
-        _ => Ok(DecisionPolicy::embedded()),
-    }
-}
-
-fn read_policy(path: &Path) -> Result<DecisionPolicy> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("could not read `{}`", path.display()))?;
-    DecisionPolicy::parse(&text).with_context(|| format!("in `{}`", path.display()))
-}
-
-/// Networks from a folder, or the built-in ones, with a policy.
-fn screener_with(
-    models_dir: Option<&Path>,
-    policy: DecisionPolicy,
-    set: Option<InstructionSet>,
-) -> Result<Screener> {
-    let models = match models_dir {
-        Some(dir) => Models::from_dir(dir)?,
-        None => Models::embedded()?,
-    };
-    let models = models.with_instruction_set(instruction_set(set)?)?;
-    Ok(Screener::new(models, policy))
-}
-
-/// The configured instructions, those of the environment, or the fastest that this machine has.
-fn instruction_set(configured: Option<InstructionSet>) -> Result<InstructionSet> {
-    if let Some(set) = configured {
-        return Ok(set.on_this_machine().map_err(ConfigError::from)?);
-    }
-    match std::env::var(INSTRUCTION_SET) {
-        Ok(name) => name
-            .parse()
-            .and_then(InstructionSet::on_this_machine)
-            .with_context(|| format!("in ${INSTRUCTION_SET}")),
-        Err(_) => Ok(InstructionSet::detect()),
     }
 }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use super::{EXIT_NO_USABLE_INPUT, progress, screen_files, screener};
+use super::networks::screener;
+use super::{EXIT_NO_USABLE_INPUT, progress, screen_files};
 use crate::clock::SystemClock;
 use crate::dicom::ct_image::CtImage;
 use crate::dicom::result_objects::Source;

@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
+use super::networks::{self, screener};
 use super::screen::Format;
-use super::{database, screener, status_watch};
+use super::{database, status_watch};
 use crate::clock::{Clock, SystemClock, rfc3339};
 use crate::config::Config;
 use crate::db::results::StoredResult;
@@ -126,7 +127,7 @@ struct Newest {
 /// # Errors
 /// When the settings are bad, or there is no database that can be read.
 pub fn run(args: &StatusArgs) -> Result<()> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = networks::load(args.config.as_deref())?;
     if args.watch {
         return status_watch::run(&config);
     }

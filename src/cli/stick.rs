@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::{export_results, person, support_bundle, write_down};
+use super::{export_results, networks, person, support_bundle, write_down};
 use crate::appliance::put::removed;
 use crate::appliance::stick::code::CODES;
 use crate::appliance::stick::taking::Current;
@@ -94,7 +94,7 @@ impl Hands for ThisBox {
 /// When the stick cannot be written.
 pub(super) fn run(args: &StickArgs) -> Result<ExitCode> {
     let now_unix_ms = SystemClock::new().unix_ms();
-    let hands = ThisBox { config: Config::load(Some(&args.config)).map_err(Into::into) };
+    let hands = ThisBox { config: networks::load(Some(&args.config)) };
     let places = Places {
         stick: args.folder.clone(),
         settings: args.config.clone(),

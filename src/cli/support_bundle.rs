@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use toml::Table;
 
-use super::{screener, status};
+use super::networks::{self, screener};
+use super::status;
 use crate::appliance::support::{self, Facts};
 use crate::clock::{Clock as _, SystemClock, rfc3339};
 use crate::config::Config;
@@ -33,7 +34,7 @@ pub struct SupportBundleArgs {
 /// # Errors
 /// When the settings are bad or the file cannot be written.
 pub fn run(args: &SupportBundleArgs) -> Result<()> {
-    let config = Config::load(args.config.as_deref())?;
+    let config = networks::load(args.config.as_deref())?;
     let done = bundle(&config, &args.out)?;
     writeln!(io::stdout().lock(), "{done}").context("could not write to standard output")
 }

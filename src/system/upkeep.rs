@@ -18,6 +18,9 @@ pub struct UpkeepSettings {
     pub update_state: Option<PathBuf>,
     /// What self-tests write.
     pub self_tests: Vec<PathBuf>,
+    /// Networks that an update brought: used while they are newer than the built-in ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<PathBuf>,
     /// What the daemon writes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health: Option<PathBuf>,
@@ -44,6 +47,7 @@ impl Default for UpkeepSettings {
                 at("/run/parotidd-self-test/boot.json"),
                 at("/run/parotidd-self-test/golden.json"),
             ],
+            models: Some(at("/var/lib/parotidd-models/current")),
             health: Some(at("/run/parotidd/health.json")),
         }
     }
@@ -117,6 +121,7 @@ mod tests {
         let settings = UpkeepSettings {
             update_state: Some(path("update.json")),
             self_tests: vec![path("boot.json"), path("night.json")],
+            models: None,
             health: None,
         };
         assert_eq!(settings.look(0).0, Told::default());

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the images that run.py looks at, in target/image/boot: `first` is installed, `good` a later version, `bad` a
-# later one whose network was damaged on its way.
+# later one whose network was damaged on its way, `models` newer networks alone, `models-bad` some that answer otherwise.
 #
-#   prepare.sh first|good|bad..       as root
+#   prepare.sh first|good|bad|models|models-bad..       as root
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 board=qemu-aarch64
@@ -10,10 +10,24 @@ program=target/aarch64-unknown-linux-gnu/release/parotidd
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
 boot=target/image/boot
 
+# The program for this processor, the newest.
+here() {
+  ls -t target/{release,debug}/parotidd 2>/dev/null | head -1 | grep . || { cargo build --locked >&2 && echo target/debug/parotidd; }
+}
+
 # `image NAME VERSION [PROGRAM]`
 image() {
   OUT=$boot/$1 VERSION=$2 image-build/build.sh $board "${@:3}"
   zstd -q -d -f --sparse "$boot/$1/parotidd-${board}_$2.raw.zst" -o "$boot/$1/disk.raw"
+}
+
+# `networks FOLDER N`: those of this repository, N versions later.
+networks() {
+  local own
+  own=$(sed -n 's/^version = "\(.*\)"/\1/p' models/decision.toml)
+  rm -rf "$1" && mkdir -p "$1"
+  cp models/*.{onnx,toml,json} models/README.md "$1/"
+  sed -i "s/^version = .*/version = \"${own%.*}.$((${own##*.} + $2))\"/" "$1/decision.toml"
 }
 
 for name in "$@"; do
@@ -32,6 +46,16 @@ program[start + len(network) // 2] ^= 1
 Path(sys.argv[2]).write_bytes(program)
 PYTHON
       image bad "$version.2" "$boot/damaged"
+      ;;
+    models)
+      networks "$boot/networks" 1
+      "$(here)" golden --models "$boot/networks" --out "$boot/networks"
+      OUT=$boot/models/update image-build/models.sh "$boot/networks" "$(here)"
+      ;;
+    models-bad)
+      # With the answer of others. Nothing looks before it is signed.
+      networks "$boot/networks" 2
+      OUT=$boot/models-bad/update image-build/models.sh "$boot/networks" "$(type -P true)"
       ;;
     *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac

@@ -4,9 +4,9 @@ when an update is bad or the plug was pulled. On emulated machines, looked at fr
 
     run.py IMAGES [--work FOLDER] [--program PAROTIDD] [CHECK..]
 
-IMAGES holds what prepare.sh made: `first/` (the image that is installed), and for the updates `good/`, and
-`bad/` whose network is damaged. PAROTIDD, for this processor, draws the phantom. CHECK is one of: starts screens
-updates unsigned undone power_cuts flipped signed; all of them unless said.
+IMAGES holds what prepare.sh made: `first/` (the image that is installed), and for the updates `good/`, `bad/` whose network
+is damaged, `models/` and `models-bad/` (networks alone). PAROTIDD, for this processor, draws the phantom. CHECK is one of:
+starts screens updates unsigned undone models power_cuts flipped signed; all of them unless said.
 Prints `ok NAME: what was seen`, and times as `time NAME SECONDS`; ends with 1 when one failed.
 """
 
@@ -267,6 +267,48 @@ def undone(site: Site) -> None:
     say("undone", f"{last['version']}: {last['reason']}; {before} runs; {boots(site)}")
 
 
+def models(site: Site) -> None:
+    """Networks apart from the system: tried, kept over an update of the system, refused where they answer otherwise."""
+    site.start("start")
+    own = decision(site)
+    site.stick(site.update_files("models"), COPY_S, wait=False)
+    wait_for("the networks to be on trial", lambda: quietly(lambda: on_trial(site)), SELF_TEST_S, 0.2)
+    site.machine.power_cut()
+    site.start("start after a cut while networks are tried")
+    last = site.update_state()["last"]
+    if last["outcome"] != "rolled_back" or decision(site) != own:
+        raise Failed(f"decision {decision(site)}, before {own}: {last}")
+    say("models", f"{last['version']}: {last['reason']}; {own} decides")
+    version = site.version()
+    for which, outcome in (("models", "installed"), ("models-bad", "refused")):
+        since, earlier = time.monotonic(), site.update_state()["last"]
+        site.stick(site.update_files(which), COPY_S, wait=False)
+        wait_for("their outcome", lambda earlier=earlier: site.update_state()["last"] != earlier, SELF_TEST_S, 2)
+        site.machine.unplug()
+        last = site.update_state()["last"]
+        if last["outcome"] != outcome or decision(site) == own or not last["version"].startswith("models "):
+            raise Failed(f"decision {decision(site)}: {last}")
+        took(f"models {outcome}", since)
+        say("models", f"{last['version']} {last['outcome']} {last['reason']}; decision {own} -> {decision(site)}")
+    now, start = decision(site), site.this_start()
+    site.stick(site.update_files("good"), COPY_S, wait=False)
+    site.wait_for_another_start(start, "the update of the system to be in", COPY_S + START_S)
+    site.machine.unplug()
+    site.wait_until_ready("first start of the update")
+    if site.version() == version or decision(site) != now:
+        raise Failed(f"{site.version()} runs and decides with {decision(site)}, before {now}")
+    say("models", f"they are kept over the update of the system to {site.version()}")
+
+
+def decision(site: Site) -> str:
+    """Version of the policy that decides."""
+    return site.status()["models"]["decision"]["version"]
+
+
+def on_trial(site: Site) -> bool:
+    return site.machine.sh("test -s /var/lib/parotidd-update/models-pending && echo so; true") == "so"
+
+
 def power_cuts(site: Site) -> None:
     """The plug is pulled while an update is copied, when it is in, and in its first start."""
     site.start("start")
@@ -361,7 +403,7 @@ def starts(site: Site) -> None:
     say("starts", "ready, set up by a stick, C-ECHO answered")
 
 
-CHECKS = {check.__name__: check for check in (starts, screens, updates, unsigned, undone, power_cuts, flipped, signed)}
+CHECKS = {check.__name__: check for check in (starts, screens, updates, unsigned, undone, models, power_cuts, flipped, signed)}
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ use clap::Args;
 
 use self::checks::{Found, Tally};
 use super::screen::Format;
-use super::screener;
+use super::networks::{self, screener};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::screening::Screener;
@@ -44,6 +44,9 @@ pub struct SelfTestArgs {
     /// Check the daemon that runs with these settings as well
     #[arg(long)]
     service: bool,
+    /// Folder of networks to check, in place of those of the settings
+    #[arg(long, value_name = "FOLDER", conflicts_with = "service")]
+    models: Option<PathBuf>,
     /// Models and golden case alone
     #[arg(long, conflicts_with = "service")]
     golden: bool,
@@ -60,7 +63,10 @@ pub struct SelfTestArgs {
 /// # Errors
 /// When the settings are bad, or data_dir or the file of --json cannot be written. A failed check is a result.
 pub fn run(args: &SelfTestArgs) -> Result<ExitCode> {
-    let config = Config::load(args.config.as_deref())?;
+    let mut config = networks::load(args.config.as_deref())?;
+    if args.models.is_some() {
+        config.models_dir.clone_from(&args.models);
+    }
     let clock = SystemClock::new();
     let mut tally = Tally::new(&clock, args.format);
     // Gone before the result is told: who reads it may look.
@@ -85,6 +91,8 @@ pub fn run(args: &SelfTestArgs) -> Result<ExitCode> {
 /// Models and golden case. Returns the case's files, where they could be written.
 fn answers(tally: &mut Tally<'_>, config: &Config, folder: &Path) -> Vec<PathBuf> {
     let models = tally.note("models", Need::Required, || {
+        // The daemon would go on with the built-in ones.
+        networks::brought(config)?;
         let screener = screener(config.models_dir.as_deref(), config.inference.instruction_set)?;
         Ok(Found::with(models_line(&screener), screener))
     });

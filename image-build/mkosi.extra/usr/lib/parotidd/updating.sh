@@ -1,0 +1,100 @@
+# What `update` and `models` share: where all is kept, what is shown, what is fetched.
+# shellcheck shell=sh disable=SC2034
+run=/run/parotidd-update
+kept=/var/lib/parotidd-update
+running=$(. /usr/lib/os-release && echo "$IMAGE_VERSION")
+board=$(cat /usr/lib/parotidd/board)
+
+# `state INSTALLING STEP`, both may be empty.
+state() {
+  mkdir -p $run
+  last=null
+  [ ! -s $kept/last.json ] || last=$(cat $kept/last.json)
+  printf '{"schema":"parotidd.update/1","installing":%s,"step":%s,"percent":null,"last":%s}\n' \
+    "$(quoted "$1")" "$(quoted "$2")" "$last" >$run/state.json.part
+  chmod 644 $run/state.json.part
+  mv $run/state.json.part $run/state.json
+}
+
+quoted() {
+  if [ -n "$1" ]; then printf '"%s"' "$(plain "$1")"; else printf null; fi
+}
+
+# Text that JSON takes as it is.
+plain() {
+  printf %s "$1" | tr -d '"\\' | tr '[:cntrl:]' ' '
+}
+
+# `outcome VERSION installed|rolled_back|refused [REASON]`
+outcome() {
+  printf '{"version":"%s","outcome":"%s","reason":"%s","unix_ms":%s000}' "$(plain "$1")" "$2" "$(plain "${3:-}")" "$(date +%s)" |
+    keep_as $kept/last.json
+  state "" ""
+  echo "version $1: $2${3:+, $3}"
+}
+
+# Standard input as a file that is there whole or not at all, whenever the power fails.
+keep_as() {
+  cat >"$1.part"
+  sync "$1.part"
+  mv "$1.part" "$1"
+  sync -f "$kept"
+}
+
+# On trial: the boot loader counts this start.
+on_trial() {
+  [ "$(/usr/lib/systemd/systemd-bless-boot status 2>/dev/null)" = indeterminate ]
+}
+
+# systemd-sysupdate for what `look` has looked at.
+sysupdate() {
+  /usr/lib/systemd/systemd-sysupdate --definitions=$run/definitions --no-pager "$@" 2>$run/log
+}
+
+# `look KIND SOURCE`: the newer version of a kind (system, models) at a folder or an address, in `new`, which is empty where
+# there is none. Fails where what is there cannot be trusted, and says so.
+look() {
+  source=$2
+  case $source in http://*|https://*) ;; *) source=file://$source ;; esac
+  rm -rf $run/definitions
+  mkdir -p $run/definitions
+  for file in /usr/lib/parotidd/"$1".d/*.transfer; do
+    sed "s|@SOURCE@|$source|; s|@BOARD@|$board|" "$file" >"$run/definitions/${file##*/}"
+  done
+  # It ends with 1 as well when there is nothing newer.
+  new=$(sysupdate check-new) && return 0
+  new=
+  cat $run/log >&2
+  if grep -qiE 'signature|gpg|verif' $run/log; then
+    outcome "$(named "$2")" refused "its signature is not one of ours"
+    return 1
+  fi
+  grep -qi 'no candidate' $run/log && return 0
+  outcome "$(named "$2")" refused "it cannot be read"
+  return 1
+}
+
+# What a folder says that it is, where it cannot be trusted.
+named() {
+  for file in "$1"/parotidd-"$board"_*.efi "$1"/parotidd-models_*.tar.gz; do
+    [ -e "$file" ] || continue
+    case $file in *models_*) printf 'models ' ;; esac
+    file=${file##*_}
+    file=${file%.efi}
+    printf %s "${file%.tar.gz}"
+    return
+  done
+  printf unknown
+}
+
+# Why sysupdate could not install what it had looked at.
+refusal() {
+  if grep -qiE 'signature|gpg|checksum|SHA256|hash' $run/log; then echo "it is damaged, or not signed by us"; else echo "it could not be copied"; fi
+}
+
+# `was_undone NAME SOURCE`: each night the same one would fail again. A person who brings it on a stick means it.
+was_undone() {
+  case $2 in http://*|https://*) ;; *) return 1 ;; esac
+  grep -qxF "$1" $kept/undone 2>/dev/null || return 1
+  echo "$1 was undone before, and waits for a stick"
+}
