@@ -133,7 +133,9 @@ mod tests {
         let config = Config::load(Some(&folder.path().join("parotidd.toml"))).unwrap();
         assert!(super::brought(&config).is_err(), "and that is said");
         let own = DecisionPolicy::embedded().version;
-        for (version, is_used) in [("99.0.0", true), (own.as_str(), false), ("0.0.9", false), ("new", false)] {
+        for (version, is_used) in
+            [("99.0.0", true), (own.as_str(), false), ("0.0.9", false), ("new", false)]
+        {
             fs::write(brought.join(POLICY_FILE), policy(version)).unwrap();
             let expected = is_used.then(|| brought.clone());
             assert_eq!(used(folder.path(), ""), expected, "{version}");

@@ -352,6 +352,13 @@ impl Config {
         files
     }
 
+    /// Whether somebody tells this box the time. A site without network names no server: its clock runs by itself, and that
+    /// is no fault.
+    #[must_use]
+    pub fn has_time_source(&self) -> bool {
+        self.appliance.as_ref().is_none_or(|it| !it.time.servers.is_empty())
+    }
+
     /// Silence after which a series is stable.
     #[must_use]
     pub fn waits(&self) -> Waits {
@@ -474,6 +481,13 @@ mod tests {
         let path = folder.path().join("parotidd.toml");
         std::fs::write(&path, text).unwrap();
         Config::load(Some(&path)).map_err(|error| Chain(&error).to_string())
+    }
+
+    #[test]
+    fn a_box_that_names_no_time_server_has_nobody_to_ask() {
+        let has = |text: &str| load(text).unwrap().has_time_source();
+        let named = "[appliance.time]\nservers = ['10.0.0.3']";
+        assert_eq!(["", "[appliance]", named].map(has), [true, false, true]);
     }
 
     #[test]

@@ -285,6 +285,7 @@ impl Parts {
             data_dir: self.config.data_dir.clone(),
             console: self.config.console.clone(),
             upkeep: self.config.upkeep.clone(),
+            has_time_source: self.config.has_time_source(),
             clock: Arc::clone(&self.clock),
             status: Arc::clone(&self.status),
             hearts: self.hearts.clone(),

@@ -32,6 +32,8 @@ pub(super) struct Watcher {
     pub(super) data_dir: PathBuf,
     pub(super) console: ConsoleSettings,
     pub(super) upkeep: UpkeepSettings,
+    /// Without one the clock runs by itself.
+    pub(super) has_time_source: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) status: Arc<StatusWriter>,
     pub(super) hearts: Heartbeats,
@@ -62,10 +64,13 @@ impl Watcher {
 
     /// One look. Says which files could not be read or written.
     fn look_and_tell(&self) -> Vec<StateFileError> {
-        let Self { board, data_dir, console, upkeep, clock, status, hearts, display } = self;
+        let Self { board, data_dir, console, upkeep, clock, status, hearts, display, .. } = self;
         let (root, unix_ms) = (Path::new("/"), clock.unix_ms());
         let mut seen = look(root, board, data_dir, upkeep, unix_ms, status.is_throttled());
         let mut errors = std::mem::take(&mut seen.unusable);
+        if !self.has_time_source && seen.clock == ClockTrust::NotSynchronized {
+            seen.clock = ClockTrust::Trusted;
+        }
         let code = shown(Path::new(CODES), unix_ms).map(|it| StickCode(it.shown()));
         let pages = console.address_at(address(root).map(IpAddr::V4));
         let is_service = Path::new(SERVICE_MODE).exists();

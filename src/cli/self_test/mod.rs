@@ -21,8 +21,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use self::checks::{Found, Tally};
-use super::screen::Format;
 use super::networks::{self, screener};
+use super::screen::Format;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::screening::Screener;
