@@ -53,8 +53,10 @@ PYTHON
       OUT=$boot/models/update image-build/models.sh "$boot/networks" "$(here)"
       ;;
     models-bad)
-      # With the answer of others. Nothing looks before it is signed.
+      # Another answer than theirs is released with them. Nothing looks before it is signed.
       networks "$boot/networks" 2
+      "$(here)" golden --models "$boot/networks" --out "$boot/networks"
+      sed -i 's/"volume_cm3": 5/"volume_cm3": 6/' "$boot/networks/golden.json"
       OUT=$boot/models-bad/update image-build/models.sh "$boot/networks" "$(type -P true)"
       ;;
     *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;

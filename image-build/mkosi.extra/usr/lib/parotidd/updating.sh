@@ -61,16 +61,13 @@ look() {
   for file in /usr/lib/parotidd/"$1".d/*.transfer; do
     sed "s|@SOURCE@|$source|; s|@BOARD@|$board|" "$file" >"$run/definitions/${file##*/}"
   done
-  # It ends with 1 as well when there is nothing newer.
+  # It ends with 1 as well when there is nothing newer, and says nothing of it.
   new=$(sysupdate check-new) && return 0
   new=
+  grep -qi 'signature verification succeeded' $run/log && return 0
   cat $run/log >&2
-  if grep -qiE 'signature|gpg|verif' $run/log; then
-    outcome "$(named "$2")" refused "its signature is not one of ours"
-    return 1
-  fi
-  grep -qi 'no candidate' $run/log && return 0
-  outcome "$(named "$2")" refused "it cannot be read"
+  if grep -qiE 'signature|gpg' $run/log; then reason="its signature is not one of ours"; else reason="it cannot be read"; fi
+  outcome "$(named "$2")" refused "$reason"
   return 1
 }
 
