@@ -15,14 +15,23 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from machine import GUEST_SEES, Failed, Machine, make_stick, read_stick, wait_for
 
-DICOM, PACS = 21112, 21113
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+# Of this machine.
+DICOM, PACS = free_port(), free_port()
 # Emulated: a start is a minute of guest's work, an analysis of a full series some more.
 START_S, SELF_TEST_S, SCREEN_S, COPY_S = 600, 1500, 1800, 900
 SETTINGS = f"""
@@ -306,7 +315,7 @@ def decision(site: Site) -> str:
 
 
 def on_trial(site: Site) -> bool:
-    return site.machine.sh("test -s /var/lib/parotidd-update/models-pending && echo so; true") == "so"
+    return site.machine.sh("test -L /var/lib/parotidd-models/current && sleep 5 && echo so; true") == "so"
 
 
 def power_cuts(site: Site) -> None:
@@ -418,9 +427,12 @@ def main() -> int:
         with Site(args.images, args.work, args.program, name) as site:
             try:
                 CHECKS[name](site)
-            except (Failed, subprocess.CalledProcessError) as error:
+            except Exception as error:
+                # Whatever it was, the others are looked at as well.
                 n_failed += 1
                 print(f"FAILED {name}: {error}", flush=True)
+                if not isinstance(error, Failed):
+                    traceback.print_exc()
     return 1 if n_failed else 0
 
 
