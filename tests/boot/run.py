@@ -110,6 +110,9 @@ class Site:
     def stick(self, files: dict, limit_s: float = 120, wait: bool = True) -> Path:
         """A stick goes in, is served, and comes out."""
         path = make_stick(self.work / "stick.raw", files, size_mb=512 if len(files) > 2 else 64)
+        # The units of the stick before would be taken for this one's.
+        idle = "systemctl reset-failed 'parotidd-stick@*'; systemctl show -P ActiveState parotidd-update"
+        wait_for("the updater to be idle", lambda: self.machine.sh(idle, check=False) in ("inactive", "failed"), limit_s)
         self.machine.plug(path)
         if wait:
             unit = "systemctl list-units --all --plain --no-legend 'parotidd-stick@*' | grep -c . || true"

@@ -242,8 +242,10 @@ pub(super) fn screened<'a>(site: &'a Site, series: &[&Series]) -> Daemon<'a> {
     for it in series {
         store(it, daemon.address());
     }
+    // The log says it before the database has it.
     wait_for("the results", || {
-        (daemon.log().matches(" screened ").count() == series.len()).then_some(())
+        let n_results: u64 = site.summary().results.iter().map(|(_, n)| n).sum();
+        (n_results == series.len() as u64).then_some(())
     });
     daemon
 }
