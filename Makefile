@@ -61,10 +61,12 @@ image: ## the appliance's disk image and its update, as root; BOARD=qemu-aarch64
 	image-build/build.sh $(or $(BOARD),qemu-aarch64)
 
 boot-test: ## the arm64 image in QEMU: screens, restarts, is updated, comes back from bad updates and power cuts; ONLY=updates
+	tests/boot/can.sh
 	tests/boot/prepare.sh first good bad models models-bad
 	tests/boot/in-tools.sh $(ONLY)
 
 boot-test-short: ## the same image: starts, no failed unit, a stick sets it up, C-ECHO from outside
+	tests/boot/can.sh
 	tests/boot/prepare.sh first
 	tests/boot/in-tools.sh starts
 
