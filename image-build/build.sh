@@ -67,12 +67,12 @@ kernel() {
   mkdir -p "$folder" "$work/stage/$board"
   [ -z "${KERNEL_PACKAGE:-}" ] || { rm -f "$folder"/*.deb && cp "$KERNEL_PACKAGE" "$folder/"; }
   [ -n "${KERNEL_PACKAGE:-}" ] || tools bash -euc '
-    cd "/work/kernel/$1"
+    cd "/build/kernel/$1"
     apt-get update -qq
     package=$(apt-cache depends "linux-image-$1:$1" | sed -n "s/.*Depends: \(linux-image[^:]*\).*/\1/p" | head -1)
     [ -e "$(echo "$package"_*.deb)" ] || { rm -f ./*.deb; apt-get download -qq "$package:$1"; }' kernel $debian_arch
-  tools bash -euc 'python3 /src/image-build/kernel.py /work/kernel/"$1"/*.deb --root "/work/stage/$2/kernel" \
-    --initrd "/work/stage/$2/modules.cpio.zst"' kernel $debian_arch "$board"
+  tools bash -euc 'python3 /src/image-build/kernel.py /build/kernel/"$1"/*.deb --root "/build/stage/$2/kernel" \
+    --initrd "/build/stage/$2/modules.cpio.zst"' kernel $debian_arch "$board"
 }
 
 make_image() {
@@ -80,11 +80,11 @@ make_image() {
   rm -rf "$work/out/$board"
   tools bash -euc '
     cd /src/image-build
-    mkdir -p "/work/out/$1"
+    mkdir -p "/build/out/$1"
     exec mkosi --force --profile "$1" --image-version "$2" --source-date-epoch "$3" --seed "$4" \
-      --output-directory "/work/out/$1" --cache-directory /work/cache --package-cache-dir /work/packages \
-      --workspace-directory /work/workspace --extra-tree "/work/stage/$1/kernel" --extra-tree "/work/stage/$1/files" \
-      --initrd "/work/stage/$1/modules.cpio.zst" \
+      --output-directory "/build/out/$1" --cache-directory /build/cache --package-cache-dir /build/packages \
+      --workspace-directory /build/workspace --extra-tree "/build/stage/$1/kernel" --extra-tree "/build/stage/$1/files" \
+      --initrd "/build/stage/$1/modules.cpio.zst" \
       --secure-boot-key /keys/secure-boot.key --secure-boot-certificate /keys/secure-boot.crt build' \
     mkosi "$board" "$version" "$SOURCE_DATE_EPOCH" "$(seed)"
 }
@@ -116,7 +116,7 @@ partition_uuid() {
 
 mkdir -p "$work"
 exec 9>"$work/lock"
-flock --nonblock 9 || { echo "another build is under way; this one waits for it" >&2 && flock 9; }
+flock --nonblock 9 || fail "another build is under way in $work: try again after it, or name another folder in IMAGE_WORK"
 make_tools
 register_emulator
 mkdir -p "${KEYS:=$work/keys}"
@@ -133,7 +133,7 @@ name=parotidd-${board}_$version
 zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$out/$name.raw.zst"
 cp "$work/out/$board/parotidd_$version.manifest" "$out/$name.packages"
 cargo metadata --format-version 1 --locked --filter-platform $rust_target >"$work/metadata.json"
-tools bash -euc 'cd "/work/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/work/out/$3/parotidd_$2.manifest" ./linux-image-*.deb \
-  /work/metadata.json' sbom $debian_arch "$version" "$board" >"$out/$name.cdx.json"
+tools bash -euc 'cd "/build/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/build/out/$3/parotidd_$2.manifest" ./linux-image-*.deb \
+  /build/metadata.json' sbom $debian_arch "$version" "$board" >"$out/$name.cdx.json"
 (cd "$out" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
 ls -la "$out" "$out/update" >&2

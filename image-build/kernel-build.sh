@@ -15,7 +15,7 @@ tools bash -euc '
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends linux-source-6.12 linux-config-6.12:arm64 gcc-aarch64-linux-gnu gcc make \
     flex bison bc libssl-dev libelf-dev libc6-dev rsync debhelper dpkg-dev python3 cpio xz-utils >/dev/null
-  cd /work/kernel
+  cd /build/kernel
   [ -d linux-source-6.12 ] || tar -xf /usr/src/linux-source-6.12.tar.xz
   cd linux-source-6.12
   export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-

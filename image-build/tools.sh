@@ -1,5 +1,5 @@
 # The tools that make and try an image, from one Debian release whatever this machine runs: for other scripts to
-# source. `tools COMMAND..` runs one in that Debian as root, the repository at /src and the work folder at /work.
+# source. `tools COMMAND..` runs one in that Debian as root, the repository at /src and the work folder at /build.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=${IMAGE_WORK:-$repository/target/image}
@@ -48,9 +48,9 @@ tools() {
   REPOSITORY=$repository WORK=$work KEYS_FOLDER=${keys_folder:-} unshare --mount bash -euc '
     root=$WORK/tools
     mount --bind "$root" "$root"
-    mkdir -p "$root"/{src,work,.old}
+    mkdir -p "$root"/{src,build,.old}
     mount --bind "$REPOSITORY" "$root/src"
-    mount --bind "$WORK" "$root/work"
+    mount --bind "$WORK" "$root/build"
     if [ -n "$KEYS_FOLDER" ]; then
       mkdir -p "$root/keys"
       mount --bind "$KEYS_FOLDER" "$root/keys"
@@ -66,7 +66,7 @@ tools() {
     cd "$root"
     pivot_root . .old
     umount -l /.old
-    cd /work
+    cd /build
     export PATH=/usr/sbin:/usr/bin HOME=/root TMPDIR=/tmp
     exec "$@"' tools "$@"
 }

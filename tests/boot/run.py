@@ -24,6 +24,7 @@ from pathlib import Path
 
 from machine import GUEST_SEES, Failed, Machine, make_stick, read_stick, wait_for
 
+
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -292,13 +293,14 @@ def models(site: Site) -> None:
         raise Failed(f"decision {decision(site)}, before {own}: {last}")
     say("models", f"{last['version']}: {last['reason']}; {own} decides")
     version = site.version()
+    newer = f"{own.rpartition('.')[0]}.{int(own.rpartition('.')[2]) + 1}"
     for which, outcome in (("models", "installed"), ("models-bad", "refused")):
         since, earlier = time.monotonic(), site.update_state()["last"]
         site.stick(site.update_files(which), COPY_S, wait=False)
         wait_for("their outcome", lambda earlier=earlier: site.update_state()["last"] != earlier, SELF_TEST_S, 2)
         site.machine.unplug()
         last = site.update_state()["last"]
-        if last["outcome"] != outcome or decision(site) == own or not last["version"].startswith("models "):
+        if last["outcome"] != outcome or decision(site) != newer or not last["version"].startswith("models "):
             raise Failed(f"decision {decision(site)}: {last}")
         took(f"models {outcome}", since)
         say("models", f"{last['version']} {last['outcome']} {last['reason']}; decision {own} -> {decision(site)}")

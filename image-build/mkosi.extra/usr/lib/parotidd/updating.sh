@@ -89,6 +89,11 @@ refusal() {
   if grep -qiE 'signature|gpg|checksum|SHA256|hash' $run/log; then echo "it is damaged, or not signed by us"; else echo "it could not be copied"; fi
 }
 
+# The last twenty that were undone, for `was_undone`.
+note_undone() {
+  { tail -n 19 $kept/undone 2>/dev/null || true; echo "$1"; } | keep_as $kept/undone
+}
+
 # `was_undone NAME SOURCE`: each night the same one would fail again. A person who brings it on a stick means it.
 was_undone() {
   case $2 in http://*|https://*) ;; *) return 1 ;; esac
