@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use jiff::civil::Date;
 
-use super::networks::{self, screener};
+use super::networks;
 use super::{
     EXIT_NO_USABLE_INPUT, database, person, prepare_folder, progress, start_of_day, write_down,
 };
@@ -67,7 +67,7 @@ pub struct ExportArgs {
 /// # Errors
 /// When the database cannot be read, the key cannot be had, or the folder cannot be written.
 pub fn run(args: &ExportArgs) -> Result<ExitCode> {
-    let config = networks::load(args.config.as_deref())?;
+    let mut config = networks::load(args.config.as_deref())?;
     let path = database(&config)?;
     // Nothing that was listed may be gone when its turn comes.
     let _in_use = InUse::read(&config.data_dir)?;
@@ -78,7 +78,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     let exported = if chosen.is_empty() {
         Vec::new()
     } else {
-        let screener = screener(config.models_dir.as_deref(), config.inference.instruction_set)?;
+        let screener = networks::in_use(&mut config)?;
         let scratch = Scratch::new(&config.data_dir)?;
         let exporter = Exporter {
             spool: SpoolOptions::of(&config.data_dir, 0).folder,

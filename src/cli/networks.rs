@@ -3,7 +3,7 @@
 //! ```text
 //!  models_dir of the settings --------------------------------> those, whatever they are
 //!  upkeep.models, which an update brought, newer than ours ----> those
-//!               older, of the same version, or not there ------> the built-in ones
+//!               older, of the same version, not there, damaged -> the built-in ones
 //! ```
 //! A pair of networks is as old as its decision policy: that is fitted to what they outline, and is another version with
 //! every number in it that changes.
@@ -54,7 +54,25 @@ pub(super) fn brought(config: &Config) -> Result<Option<PathBuf>> {
     Ok(is_newer.then(|| folder.clone()))
 }
 
-/// Networks and policy from a folder, or the built-in ones, on the configured instructions.
+/// The networks that the daemon answers with, on the configured instructions. Those of an update whose files are damaged
+/// give way to the built-in ones, and `models_dir` says so; the self-test then fails.
+///
+/// # Errors
+/// When a folder that the settings name cannot be used, or the instructions are not those of this machine.
+pub(super) fn in_use(config: &mut Config) -> Result<Screener> {
+    let set = config.inference.instruction_set;
+    let is_brought = config.models_dir.is_some() && config.models_dir == config.upkeep.models;
+    match screener(config.models_dir.as_deref(), set) {
+        Err(error) if is_brought => {
+            tracing::error!(error = format!("{error:#}"), "the built-in networks are used");
+            config.models_dir = None;
+            screener(None, set)
+        }
+        screener => screener,
+    }
+}
+
+/// Networks and policy from a folder, or the built-in ones, on the given or the fastest instructions.
 pub(super) fn screener(models_dir: Option<&Path>, set: Option<InstructionSet>) -> Result<Screener> {
     screener_with(models_dir, policy_of(models_dir)?, set)
 }

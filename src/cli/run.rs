@@ -7,13 +7,10 @@ use anyhow::{Context, Result};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::networks::{self, instruction_set, screener};
+use super::networks::{self, instruction_set};
 use crate::clock::SystemClock;
-use crate::config::Config;
 use crate::daemon::Daemon;
-use crate::inference::InstructionSet;
 use crate::limits::RUNTIME_THREADS;
-use crate::screening::Screener;
 use crate::system::{passed_sockets, threads};
 
 /// Run the daemon: receive CT over DICOM, screen it, show the state, forward alerts
@@ -46,7 +43,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let n_threads = threads::start(n_threads, config.inference.pin)?;
     let set = instruction_set(config.inference.instruction_set)?;
     tracing::info!(n_threads, is_pinned = config.inference.pin, set = set.name(), "inference");
-    let screener = screener_of(&mut config, set)?;
+    let screener = networks::in_use(&mut config)?;
+    if let Some(folder) = &config.models_dir {
+        tracing::info!(folder = %folder.display(), "networks that are not the built-in ones");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
         .enable_all()
@@ -60,24 +60,6 @@ pub fn run(args: &RunArgs) -> Result<()> {
         daemon.run_until(asked_to_stop()?).await?;
         Ok(())
     })
-}
-
-/// The networks that are to be used. Those of an update whose files are damaged give way to the built-in ones; the
-/// self-test then fails, and says so.
-fn screener_of(config: &mut Config, set: InstructionSet) -> Result<Screener> {
-    let Some(folder) = config.models_dir.clone() else { return screener(None, Some(set)) };
-    let is_brought = config.upkeep.models.as_ref() == Some(&folder);
-    match screener(Some(&folder), Some(set)) {
-        Err(error) if is_brought => {
-            tracing::error!(error = format!("{error:#}"), "the built-in networks are used");
-            config.models_dir = None;
-            screener(None, Some(set))
-        }
-        screener => {
-            tracing::info!(folder = %folder.display(), "networks that are not the built-in ones");
-            screener
-        }
-    }
 }
 
 /// Ready at the first SIGTERM or SIGINT.

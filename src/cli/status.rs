@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
-use super::networks::{self, screener};
+use super::networks;
 use super::screen::Format;
 use super::{database, status_watch};
 use crate::clock::{Clock, SystemClock, rfc3339};
@@ -144,11 +144,10 @@ pub(super) fn json(config: Config) -> Result<String> {
     Ok(serde_json::to_string_pretty(&read(config)?)? + "\n")
 }
 
-fn read(config: Config) -> Result<StatusReport> {
+fn read(mut config: Config) -> Result<StatusReport> {
     let path = database(&config)?;
     let summary = summary::read(&path)?;
-    let models =
-        screener(config.models_dir.as_deref(), config.inference.instruction_set)?.identities();
+    let models = networks::in_use(&mut config)?.identities();
     let has_worklist = config.worklist.is_some();
     let told = told(&config.upkeep);
     let update = update(&config.upkeep, &told);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use toml::Table;
 
-use super::networks::{self, screener};
+use super::networks;
 use super::status;
 use crate::appliance::support::{self, Facts};
 use crate::clock::{Clock as _, SystemClock, rfc3339};
@@ -57,7 +57,7 @@ pub(super) fn bundle(config: &Config, out: &Path) -> Result<String> {
 
 fn about(config: &Config, now_unix_ms: i64) -> String {
     let board = config.board().map_or_else(|error| error.to_string(), |board| board.name);
-    let models = match screener(config.models_dir.as_deref(), config.inference.instruction_set) {
+    let models = match networks::in_use(&mut config.clone()) {
         Err(error) => format!("models {error:#}\n"),
         Ok(screener) => {
             let models = screener.identities();

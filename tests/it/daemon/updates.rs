@@ -60,6 +60,30 @@ fn an_update_that_was_undone_is_told_of() {
     assert!(warning.contains("update.json"), "{warning}");
 }
 
+#[test]
+fn networks_of_an_update_that_are_damaged_give_way() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["localizer.onnx", "localizer.toml", "segmenter.toml", "decision.toml"] {
+        fs::copy(format!("models/{file}"), folder.path().join(file)).unwrap();
+    }
+    let mut segmenter = fs::read("models/segmenter.onnx").unwrap();
+    let middle = segmenter.len() / 2;
+    segmenter[middle] ^= 1;
+    fs::write(folder.path().join("segmenter.onnx"), segmenter).unwrap();
+    let own = parotidd::screening::DecisionPolicy::embedded();
+    let policy = fs::read_to_string("models/decision.toml").unwrap();
+    let newer = policy.replacen(&format!("\"{}\"", own.version), "\"99.0.0\"", 1);
+    fs::write(folder.path().join("decision.toml"), newer).unwrap();
+    let site =
+        site(&format!("models = {:?}\n[dicom]\nlisten = [\"127.0.0.1:0\"]\n", folder.path()));
+    let mut daemon = site.start();
+    let error = daemon.wait_for_log("the built-in networks are used");
+    assert!(error.contains("segmenter.onnx"), "{error}");
+    assert_eq!(status(&site).0["models"]["decision"]["version"], own.version, "so it is told");
+    let (code, outcomes) = self_test(&site);
+    assert_eq!((code, &outcomes["models"]), (Some(1), &json!("failed")), "{outcomes}");
+}
+
 /// Outcomes of a self-test's checks, by name.
 fn self_test(site: &Site) -> (Option<i32>, Value) {
     let config = site.config();
