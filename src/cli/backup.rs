@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -60,12 +60,8 @@ pub fn back_up(args: &BackupArgs) -> Result<()> {
         eprintln!("no backup to `{}`: {why}", folder.display());
         return Ok(());
     }
-    database(&config)?;
-    let settings = args.config.canonicalize().context("could not find the settings' file")?;
-    let mut settings = vec![settings];
-    settings.extend(config.named_files());
-    let sources = Sources { data_dir: config.data_dir.clone(), settings };
-    let written = sources.back_up(folder, config.backup.keep, &SystemClock::new())?;
+    let written =
+        sources(&config, &args.config)?.back_up(folder, config.backup.keep, &SystemClock::new())?;
     let text = format!(
         "{}: {} files, {} bytes; {} earlier ones removed\n",
         written.path.display(),
@@ -74,6 +70,14 @@ pub fn back_up(args: &BackupArgs) -> Result<()> {
         written.n_removed
     );
     io::stdout().write_all(text.as_bytes()).context("could not write to standard output")
+}
+
+/// What a box with these settings, which lie at `path`, cannot make again.
+pub(super) fn sources(config: &Config, path: &Path) -> Result<Sources> {
+    database(config)?;
+    let mut settings = vec![path.canonicalize().context("could not find the settings' file")?];
+    settings.extend(config.named_files());
+    Ok(Sources { data_dir: config.data_dir.clone(), settings })
 }
 
 /// Runs `parotidd restore`.

@@ -1,13 +1,14 @@
 //! `parotidd appliance stick`: what a person asks with a USB stick.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use clap::Args;
 
-use super::{export_results, networks, person, support_bundle, write_down};
+use super::{backup, export_results, networks, person, support_bundle, write_down};
 use crate::appliance::put::removed;
 use crate::appliance::stick::code::CODES;
 use crate::appliance::stick::taking::Current;
@@ -16,11 +17,12 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::db::audit::AuditKind;
 use crate::db::{beside, users};
+use crate::keeping::backup::Written;
 
 /// Do what the folder `parotidd` of a mounted USB stick asks for, and answer on it
 ///
-/// Takes over settings, tells the updater, writes signed results and the support bundle; docs/appliance.md says what is looked for
-/// and who may ask. Prints the answer, too; nothing where the stick has no such folder.
+/// Takes over settings, tells the updater, writes signed results, a backup and the support bundle; docs/appliance.md says what is
+/// looked for and who may ask. Prints the answer, too; nothing where the stick has no such folder.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct StickArgs {
@@ -44,13 +46,27 @@ pub(super) struct StickArgs {
 }
 
 /// The rest of the program, for a stick.
-struct ThisBox {
+struct ThisBox<'a> {
+    /// Where its settings lie.
+    settings: &'a Path,
     config: Result<Config>,
 }
 
-impl ThisBox {
+impl ThisBox<'_> {
     fn config(&self) -> Result<&Config, String> {
         self.config.as_ref().map_err(|error| format!("The settings cannot be used: {error:#}"))
+    }
+
+    /// One backup, in a folder of its own.
+    fn write_backup(&self, folder: &Path) -> Result<Written> {
+        let config = self.config().map_err(Error::msg)?;
+        let sources = backup::sources(config, self.settings)?;
+        fs::create_dir(folder).with_context(|| format!("could not make `{}`", folder.display()))?;
+        let written = sources.back_up(folder, 1, &SystemClock::new())?;
+        let detail = "all of them, in a backup on a USB stick".to_owned();
+        write_down(config, person(), AuditKind::ResultsExported, detail)
+            .context("the backup was written, and the audit trail does not say so")?;
+        Ok(written)
     }
 
     fn note(&self, actor: String, kind: AuditKind, detail: String) -> Result<(), String> {
@@ -64,13 +80,22 @@ impl ThisBox {
     }
 }
 
-impl Hands for ThisBox {
+impl Hands for ThisBox<'_> {
     fn export(&self, folder: &Path) -> Result<String, String> {
         let done = export_results::export(self.config()?, None, folder);
         match done.map_err(|error| format!("{error:#}"))? {
             Some(done) => Ok(format!("{done}. VERIFY.txt says how to check them.")),
             None => Err("There is no result yet.".to_owned()),
         }
+    }
+
+    fn back_up(&self, folder: &Path) -> Result<String, String> {
+        let written = self.write_backup(folder).map_err(|error| format!("{error:#}"))?;
+        Ok(format!(
+            "{} files. They hold patients, keys and secrets as they are: lock the stick away. `parotidd restore` takes the \
+             folder.",
+            written.n_files
+        ))
     }
 
     fn support(&self, file: &Path) -> Result<String, String> {
@@ -94,7 +119,7 @@ impl Hands for ThisBox {
 /// When the stick cannot be written.
 pub(super) fn run(args: &StickArgs) -> Result<ExitCode> {
     let now_unix_ms = SystemClock::new().unix_ms();
-    let hands = ThisBox { config: networks::load(Some(&args.config)) };
+    let hands = ThisBox { settings: &args.config, config: networks::load(Some(&args.config)) };
     let places = Places {
         stick: args.folder.clone(),
         settings: args.config.clone(),

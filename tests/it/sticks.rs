@@ -304,6 +304,38 @@ fn results_without_any_and_sticks_of_others_are_answered_or_left_alone() {
 }
 
 #[test]
+fn a_backup_on_a_stick_is_put_back_by_another_box() {
+    let place = Place::new();
+    place.set_up();
+    place.on_stick("backup", "");
+    has(&place.answer(), &["A CODE IS NEEDED", "The backup is"]);
+    place.on_stick("code.txt", &place.code().unwrap());
+    has(&place.answer(), &["BACKUP\n", "parotidd/backup-", "lock the stick away"]);
+    let names = place.names("stick/parotidd");
+    let [backup] = &names.iter().filter(|it| it.starts_with("backup-")).collect::<Vec<_>>()[..]
+    else {
+        panic!("{names:?}");
+    };
+
+    let opened = db::open(&place.at("data/parotidd.db")).unwrap();
+    let events = opened.db.call_blocking(audit::since(0)).unwrap();
+    assert_eq!(events.last().unwrap().event.kind.code(), "results_exported");
+
+    let other = Place::new();
+    let restored = Command::new(env!("CARGO_BIN_EXE_parotidd"))
+        .arg("restore")
+        .arg(place.at("stick/parotidd").join(backup))
+        .arg("--config")
+        .arg(other.settings())
+        .output()
+        .unwrap();
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    let opened = db::open(&other.at("data/parotidd.db")).unwrap();
+    let known = opened.db.call_blocking(users::list()).unwrap();
+    assert_eq!(known.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["eve"]);
+}
+
+#[test]
 fn an_answer_does_not_follow_a_link() {
     let place = Place::new();
     symlink(place.settings(), place.at("stick/parotidd/answer.txt")).unwrap();

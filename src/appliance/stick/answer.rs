@@ -72,9 +72,10 @@ impl Paragraph {
                 "In the folder parotidd of this stick the box looks for:",
                 "parotidd.toml   settings to take over",
                 "files           certificates and secrets that those settings name",
-                "code.txt        the code that the display shows, for settings, results and service",
+                "code.txt        the code that the display shows, for all but update and support",
                 "update          a folder with another version",
                 "export          an empty file: the signed results are written",
+                "backup          an empty file: a copy of all that cannot be made again is written",
                 "service         an empty file: a root shell on the box's screen for an hour",
                 "support         an empty file: a file for the maker is written, without patients",
             ],
@@ -84,10 +85,7 @@ impl Paragraph {
     pub(super) fn needs_code(what: &str) -> Self {
         Self::new(
             "A CODE IS NEEDED",
-            vec![
-                format!("{what} are written only for who stands before the box."),
-                CODE.to_owned(),
-            ],
+            vec![format!("{what} written only for who stands before the box."), CODE.to_owned()],
         )
     }
 

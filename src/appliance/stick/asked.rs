@@ -23,6 +23,8 @@ pub struct Asked {
     pub wants_update: bool,
     /// The signed results are asked for.
     pub wants_export: bool,
+    /// A backup is asked for.
+    pub wants_backup: bool,
     /// A root shell on the consoles is asked for.
     pub wants_service: bool,
     /// The support bundle is asked for.
@@ -45,6 +47,7 @@ impl Asked {
             code: None,
             wants_update: false,
             wants_export: false,
+            wants_backup: false,
             wants_service: false,
             wants_support: false,
             problems: Vec::new(),
@@ -55,6 +58,7 @@ impl Asked {
         asked.wants_update = asked.is_there(folder, &["update"]);
         // Explorer hides the ending of a file's name, so that nobody sees the second one.
         asked.wants_export = asked.is_there(folder, &["export", "export.txt"]);
+        asked.wants_backup = asked.is_there(folder, &["backup", "backup.txt"]);
         asked.wants_service = asked.is_there(folder, &["service", "service.txt"]);
         asked.wants_support = asked.is_there(folder, &["support", "support.txt"]);
         if asked.settings.is_none() && asked.files.as_ref().is_ok_and(|it| !it.is_empty()) {
@@ -67,10 +71,14 @@ impl Asked {
     /// Whether it asks for nothing at all.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        let Self { settings, wants_update, wants_export, wants_service, wants_support, .. } = self;
-        settings.is_none()
-            && !(*wants_update || *wants_export || *wants_service || *wants_support)
-            && self.problems.is_empty()
+        let wishes = [
+            self.wants_update,
+            self.wants_export,
+            self.wants_backup,
+            self.wants_service,
+            self.wants_support,
+        ];
+        self.settings.is_none() && !wishes.contains(&true) && self.problems.is_empty()
     }
 
     fn file(&mut self, folder: &Path, name: &str, most: u64) -> Option<Vec<u8>> {
@@ -137,6 +145,7 @@ mod tests {
         fs::write(folder.join("parotidd.toml"), "a").unwrap();
         fs::write(folder.join("code.txt"), "\u{feff} abcd-efgh\r\n").unwrap();
         fs::write(folder.join("export.txt"), "").unwrap();
+        fs::write(folder.join("backup.txt"), "").unwrap();
         fs::create_dir(folder.join("support")).unwrap();
         fs::create_dir(folder.join("update")).unwrap();
         fs::write(folder.join("service"), "").unwrap();
@@ -146,6 +155,7 @@ mod tests {
             code: Some("abcd-efgh".to_owned()),
             wants_update: true,
             wants_export: true,
+            wants_backup: true,
             wants_service: true,
             wants_support: true,
             problems: Vec::new(),

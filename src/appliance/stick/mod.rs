@@ -6,7 +6,8 @@
 //!                  code.txt -------+--> asked --allowed?+--> /run/parotidd-update/request, for the updater
 //!                  update/ --------+     (bytes alone)  +--> parotidd/results-<time>/, signed
 //!                  service --------+                    +--> /run/parotidd-stick/service, for service mode
-//!                  export, support +                    +--> parotidd/support-<time>.tar.gz
+//!                  export, backup -+                    +--> parotidd/backup-<time>/
+//!                  support --------+                    +--> parotidd/support-<time>.tar.gz
 //!                                                       +--> parotidd/answer.txt, in plain words
 //! ```
 //! Everything is read before anything is written: a stick that is pulled out leaves settings that are the old or the new
@@ -56,6 +57,8 @@ pub struct Places {
 pub trait Hands {
     /// Writes the signed results into a folder that is not there yet.
     fn export(&self, folder: &Path) -> Result<String, String>;
+    /// Writes a backup into a folder that is not there yet.
+    fn back_up(&self, folder: &Path) -> Result<String, String>;
     /// Writes the support bundle.
     fn support(&self, file: &Path) -> Result<String, String>;
     /// Writes down in the audit trail that settings were taken over.
@@ -119,7 +122,13 @@ pub fn serve(
     if asked.wants_export {
         answer.add(match allowed {
             Allowed::Yes => writing::export(&folder, here.now_unix_ms, hands),
-            Allowed::No => Paragraph::needs_code("The signed results"),
+            Allowed::No => Paragraph::needs_code("The signed results are"),
+        });
+    }
+    if asked.wants_backup {
+        answer.add(match allowed {
+            Allowed::Yes => writing::backup(&folder, here.now_unix_ms, hands),
+            Allowed::No => Paragraph::needs_code("The backup is"),
         });
     }
     if asked.wants_support {
@@ -144,7 +153,7 @@ enum Allowed {
 /// What this stick may.
 #[derive(Debug, Clone, Copy)]
 struct Permission {
-    /// Settings and results.
+    /// Settings, results and backup.
     allowed: Allowed,
     /// What wants the code on any box.
     by_code: Allowed,
@@ -161,7 +170,8 @@ fn propose(here: Here<'_>, bytes: &[u8], asked: &Asked) -> Result<Proposal, Stri
 /// root shell always wants it.
 fn settle_code(here: Here<'_>, asked: &Asked, is_change: bool, answer: &mut Answer) -> Permission {
     let is_open = here.is_new || matches!(here.current, Current::Unusable);
-    let wants_code = asked.wants_service || !is_open && (is_change || asked.wants_export);
+    let wants_files = asked.wants_export || asked.wants_backup;
+    let wants_code = asked.wants_service || !is_open && (is_change || wants_files);
     let by_code = if wants_code { judge(here, asked, answer) } else { Allowed::No };
     Permission { allowed: if is_open { Allowed::Yes } else { by_code }, by_code }
 }

@@ -14,6 +14,7 @@ use crate::error::{Dispose, Disposition};
 /// Ending of what is not whole.
 const PART: &str = ".part";
 const EXPORT: &str = "results-";
+const BACKUP: &str = "backup-";
 const SUPPORT: &str = "support-";
 
 /// A stick that cannot be written.
@@ -52,7 +53,7 @@ pub(super) fn remove_parts(folder: &Path) -> Result<(), StickError> {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        let is_ours = name.starts_with(EXPORT) || name.starts_with(SUPPORT);
+        let is_ours = [EXPORT, BACKUP, SUPPORT].iter().any(|begin| name.starts_with(begin));
         if is_ours && name.ends_with(PART) {
             let removed = match entry.file_type().map_err(failed)?.is_dir() {
                 true => fs::remove_dir_all(entry.path()),
@@ -70,6 +71,15 @@ pub(super) fn export(folder: &Path, now_unix_ms: i64, hands: &dyn Hands) -> Para
     match whole(folder, &name, |part| hands.export(part)) {
         Ok(said) => Paragraph::written("RESULTS", &name, said),
         Err(why) => Paragraph::not_written("RESULTS WERE NOT WRITTEN", &why),
+    }
+}
+
+/// A backup.
+pub(super) fn backup(folder: &Path, now_unix_ms: i64, hands: &dyn Hands) -> Paragraph {
+    let name = format!("{BACKUP}{}", stamp(now_unix_ms));
+    match whole(folder, &name, |part| hands.back_up(part)) {
+        Ok(said) => Paragraph::written("BACKUP", &name, said),
+        Err(why) => Paragraph::not_written("BACKUP WAS NOT WRITTEN", &why),
     }
 }
 
