@@ -7,6 +7,7 @@
 #   VERSION             of the system; the program's unless said otherwise
 #   KEYS                folder, see keys.sh; keys for trying are made in target/image/keys unless said otherwise
 #   SOURCE_DATE_EPOCH   date of every file; the last commit's unless said otherwise
+#   DEBIAN_MIRROR, DEBIAN_SECURITY_MIRROR   of Debian, or of one that keeps the packages of a day
 #   KERNEL_PACKAGE      a kernel of our own (.deb), see kernel-build.sh; Debian's unless said otherwise
 #   OUT                 where all ends; target/image/BOARD unless said otherwise:
 #     parotidd-BOARD_VERSION.raw.zst    the disk, for the first installation
@@ -18,13 +19,9 @@ shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 source image-build/tools.sh
 
-board=${1:?name a board: $(cd image-build/mkosi.profiles && echo *)}
-[ -d "image-build/mkosi.profiles/$board" ] || fail "no board $board: $(cd image-build/mkosi.profiles && echo *)"
-case $board in
-  *x86_64) debian_arch=amd64 rust_target=x86_64-unknown-linux-gnu strip=strip ;;
-  *) debian_arch=arm64 rust_target=aarch64-unknown-linux-gnu strip=aarch64-linux-gnu-strip ;;
-esac
-version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)}
+board=${1:?name a board: $(boards)}
+of_board
+version=${VERSION:-$(version_of Cargo.toml)}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 
 compile() {
@@ -37,7 +34,7 @@ compile() {
   fi
   # Else every commit would compile again whatever calls a C compiler.
   env -u SOURCE_DATE_EPOCH cargo build --locked --release --target $rust_target >&2
-  echo "target/$rust_target/release/parotidd"
+  echo "$compiled"
 }
 
 # What of this repository goes into the root.
@@ -55,7 +52,7 @@ stage() {
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
   install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
   install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/board" <<<"$board"
-  install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/models.version" <<<"$(sed -n 's/^version = "\(.*\)"/\1/p' models/decision.toml)"
+  install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/models.version" <<<"$(version_of models/decision.toml)"
   install -D -m 644 "$keys_folder/updates.pgp" "$root/usr/lib/systemd/import-pubring.gpg"
 }
 
@@ -77,6 +74,7 @@ kernel() {
 
 make_image() {
   mkdir -p "$work"/{out,cache,packages,workspace}
+  sources | install -D -m 644 /dev/stdin "$work/stage/$board/apt/etc/apt/sources.list.d/mkosi.sources"
   rm -rf "$work/out/$board"
   tools bash -euc '
     cd /src/image-build
@@ -84,7 +82,7 @@ make_image() {
     exec mkosi --force --profile "$1" --image-version "$2" --source-date-epoch "$3" --seed "$4" \
       --output-directory "/build/out/$1" --cache-directory /build/cache --package-cache-dir /build/packages \
       --workspace-directory /build/workspace --extra-tree "/build/stage/$1/kernel" --extra-tree "/build/stage/$1/files" \
-      --initrd "/build/stage/$1/modules.cpio.zst" \
+      --initrd "/build/stage/$1/modules.cpio.zst" --sandbox-tree "/build/stage/$1/apt" \
       --secure-boot-key /keys/secure-boot.key --secure-boot-certificate /keys/secure-boot.crt build' \
     mkosi "$board" "$version" "$SOURCE_DATE_EPOCH" "$(seed)"
 }

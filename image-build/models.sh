@@ -11,7 +11,8 @@ set -euo pipefail
 folder=$(cd "${1:?name the folder of the networks}" && pwd)
 program=$(realpath "${2:-$(dirname "$0")/../target/release/parotidd}")
 cd "$(dirname "$0")/.."
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$folder/decision.toml")
+source image-build/tools.sh
+version=$(version_of "$folder/decision.toml")
 mkdir -p "${KEYS:=target/image/keys}" "${OUT:=target/image/models}"
 image-build/keys.sh make "$KEYS"
 

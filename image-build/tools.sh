@@ -13,24 +13,71 @@ fail() {
   exit 1
 }
 
+boards() {
+  (cd "$repository/image-build/mkosi.profiles" && echo *)
+}
+
+# What follows from `board`: Debian's and Rust's names of its processor, and where cargo leaves the program.
+# shellcheck disable=SC2034,SC2154 # for the scripts that source this
+of_board() {
+  [ -d "$repository/image-build/mkosi.profiles/$board" ] || fail "no board $board: $(boards)"
+  case $board in
+    *x86_64) debian_arch=amd64 rust_target=x86_64-unknown-linux-gnu strip=strip ;;
+    *) debian_arch=arm64 rust_target=aarch64-unknown-linux-gnu strip=aarch64-linux-gnu-strip ;;
+  esac
+  compiled=target/$rust_target/release/parotidd
+}
+
+# `version_of FILE`: its first line `version = ".."`. Of the program in Cargo.toml, of networks in their decision.toml.
+version_of() {
+  sed -n 's/^version = "\(.*\)"/\1/p;T;q' "$1"
+}
+
+# The newest program for this processor, compiled where there is none; from the repository.
+program_here() {
+  local found
+  found=$(ls -t target/{release,debug}/parotidd 2>/dev/null || true)
+  [ -n "$found" ] || { cargo build --locked >&2 && found=target/debug/parotidd; }
+  head -1 <<<"$found"
+}
+
+# Where packages come from, for the tools and for the image. Mirrors that keep a day's packages say long after it that
+# they are too old.
+sources() {
+  local still="Check-Valid-Until: yes"
+  [ -z "${DEBIAN_MIRROR:-}" ] || still="Check-Valid-Until: no"
+  cat <<SOURCES
+Types: deb
+URIs: $mirror
+Suites: $suite $suite-updates
+Components: main non-free-firmware
+Signed-By: $keys
+$still
+
+Types: deb
+URIs: $security_mirror
+Suites: $suite-security
+Components: main non-free-firmware
+Signed-By: $keys
+$still
+SOURCES
+}
+
 make_tools() {
-  [ -e "$work/tools/.complete" ] && return
+  local packages made
+  packages=$(sed 's/#.*//' "$repository/image-build/tools.packages" | paste -sd, | tr -d ' ')
+  made="$packages from $mirror"
+  [ "$(cat "$work/tools/.complete" 2>/dev/null)" != "$made" ] || return 0
   [ "$(id -u)" = 0 ] || fail "images are made by root: file owners, mounts and binfmt_misc need it; try sudo"
   command -v mmdebstrap >/dev/null && [ -e $keys ] || {
     command -v apt-get >/dev/null || fail "install mmdebstrap and debian-archive-keyring, then try again"
     apt-get update -q && apt-get install -y -q --no-install-recommends mmdebstrap debian-archive-keyring
   } >&2
-  local packages
-  packages=$(sed 's/#.*//' "$repository/image-build/tools.packages" | paste -sd, | tr -d ' ')
   rm -rf "$work/tools"
   mkdir -p "$work"
   mmdebstrap --mode=root --variant=apt --architectures=amd64,arm64 --skip=cleanup/apt --quiet \
-    --include="$packages" $suite "$work/tools" - <<SOURCES || fail "could not make the tools from $mirror $suite"
-deb [signed-by=$keys] $mirror $suite main
-deb [signed-by=$keys] $mirror $suite-updates main
-deb [signed-by=$keys] $security_mirror $suite-security main
-SOURCES
-  touch "$work/tools/.complete"
+    --include="$packages" $suite "$work/tools" - < <(sources) || fail "could not make the tools from $mirror $suite"
+  echo "$made" >"$work/tools/.complete"
 }
 
 # Programs for arm64 run through QEMU's user emulation, here and in every namespace (flag F).

@@ -46,9 +46,11 @@ on_trial() {
   [ "$(/usr/lib/systemd/systemd-bless-boot status 2>/dev/null)" = indeterminate ]
 }
 
-# systemd-sysupdate for what `look` has looked at.
+# `sysupdate KIND COMMAND..`, after `look KIND ..`.
 sysupdate() {
-  /usr/lib/systemd/systemd-sysupdate --definitions=$run/definitions --no-pager "$@" 2>$run/log
+  definitions=$run/$1.d
+  shift
+  /usr/lib/systemd/systemd-sysupdate --definitions="$definitions" --no-pager "$@" 2>$run/log
 }
 
 # `look KIND SOURCE`: the newer version of a kind (system, models) at a folder or an address, in `new`, which is empty where
@@ -56,13 +58,13 @@ sysupdate() {
 look() {
   source=$2
   case $source in http://*|https://*) ;; *) source=file://$source ;; esac
-  rm -rf $run/definitions
-  mkdir -p $run/definitions
+  rm -rf "$run/$1.d"
+  mkdir -p "$run/$1.d"
   for file in /usr/lib/parotidd/"$1".d/*.transfer; do
-    sed "s|@SOURCE@|$source|; s|@BOARD@|$board|" "$file" >"$run/definitions/${file##*/}"
+    sed "s|@SOURCE@|$source|; s|@BOARD@|$board|" "$file" >"$run/$1.d/${file##*/}"
   done
   # It ends with 1 as well when there is nothing newer, and says nothing of it.
-  new=$(sysupdate check-new) && return 0
+  new=$(sysupdate "$1" check-new) && return 0
   new=
   grep -qi 'signature verification succeeded' $run/log && return 0
   cat $run/log >&2
