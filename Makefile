@@ -60,12 +60,12 @@ cross-count: prerequisites ## arm64 instructions of one answer, 8 bits against f
 image: ## the appliance's disk image and its update, as root; BOARD=qemu-aarch64|rpi-cm4|jetson-orin-nano|generic-x86_64
 	image-build/build.sh $(or $(BOARD),qemu-aarch64)
 
-boot-test: ## the arm64 image in QEMU: screens, restarts, is updated, comes back from bad updates and power cuts; ONLY=updates
+boot-test: prerequisites ## the image in QEMU: screens, restarts, is updated, comes back from bad updates and power cuts; BOARD=generic-x86_64, ONLY=updates
 	tests/boot/can.sh
 	tests/boot/prepare.sh first good bad models models-bad
 	tests/boot/in-tools.sh $(ONLY)
 
-boot-test-short: ## the same image: starts, no failed unit, a stick sets it up, C-ECHO from outside
+boot-test-short: prerequisites ## the same image: starts, no failed unit, a stick sets it up, C-ECHO from outside
 	tests/boot/can.sh
 	tests/boot/prepare.sh first
 	tests/boot/in-tools.sh starts

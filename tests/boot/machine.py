@@ -15,10 +15,34 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FIRMWARE = "/usr/share/AAVMF/AAVMF_CODE{}.fd"
-VARIABLES = "/usr/share/AAVMF/AAVMF_VARS.fd"
-# Cortex-A76 has the dot products that the networks use.
-MACHINE = ["qemu-system-aarch64", "-machine", "virt", "-cpu", "cortex-a76", "-device", "virtio-gpu-pci"]
+
+
+@dataclass(frozen=True)
+class Board:
+    """How QEMU is asked for a board: the machine, UEFI firmware with and without Secure Boot, its empty variables."""
+
+    machine: tuple[str, ...]
+    firmware: str
+    secure_firmware: str
+    variables: str
+    # A device that the image's kernel has a driver for.
+    tpm: str | None = None
+
+
+EMULATED = ("-accel", "tcg,thread=multi")
+# Much faster, where it works: there are machines whose KVM is there and does not.
+PC_PROCESSOR = ("-accel", "kvm", "-cpu", "host") if os.environ.get("BOOT_TEST_KVM") else (*EMULATED, "-cpu", "max")
+BOARDS = {
+    "qemu-aarch64": Board(
+        # Cortex-A76 has the dot products that the networks use.
+        ("qemu-system-aarch64", "-machine", "virt", *EMULATED, "-cpu", "cortex-a76",
+         "-smbios", "type=1,manufacturer=QEMU,product=QEMU Virtual Machine,serial=parotidd-test"),
+        "/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd", "/usr/share/AAVMF/AAVMF_CODE.secboot.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
+    "generic-x86_64": Board(
+        ("qemu-system-x86_64", "-machine", "q35,smm=on", *PC_PROCESSOR, "-vga", "none",
+         "-global", "driver=cfi.pflash01,property=secure,value=on"),
+        "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "tpm-crb"),
+}
 PROBE_UNIT = r"""
 [Unit]
 Description=Shell for the test
@@ -49,13 +73,17 @@ class Machine:
 
     work: Path
     disk: Path
+    board: Board
     memory_mb: int = 1536
     secure_boot: bool = False
+    # Folder of a TPM that the machine has, made where it is not there.
+    tpm: Path | None = None
     # Ports of the guest that the host can reach, as {guest: host}.
     forwards: dict[int, int] = field(default_factory=dict)
     # Ports of the host that the guest reaches at GUEST_SEES, as {guest: host}.
     reaches: dict[int, int] = field(default_factory=dict)
     qemu: subprocess.Popen | None = None
+    tpm_chip: subprocess.Popen | None = None
 
     def __post_init__(self) -> None:
         self.work.mkdir(parents=True, exist_ok=True)
@@ -63,36 +91,37 @@ class Machine:
         self.serial.write_text("")
 
     @classmethod
-    def of_image(cls, image: Path, work: Path, size_gb: int = 8, **more) -> Machine:
+    def of_image(cls, image: Path, work: Path, board: str, size_gb: int = 8, **more) -> Machine:
         """A machine whose disk is a copy of the image, as large as a disk is."""
         work.mkdir(parents=True, exist_ok=True)
         disk = work / "disk.raw"
         subprocess.run(["cp", "--sparse=always", image, disk], check=True)
         os.truncate(disk, size_gb << 30)
-        return cls(work, disk, **more)
+        return cls(work, disk, BOARDS[board], **more)
 
     def power_on(self) -> None:
         assert self.qemu is None, "it is on"
         own_variables = self.work / "variables.fd"
         if not own_variables.exists():
-            shutil.copy(VARIABLES, own_variables)
-        firmware = FIRMWARE.format(".secboot" if self.secure_boot else ".no-secboot")
+            shutil.copy(self.board.variables, own_variables)
+        firmware = self.board.secure_firmware if self.secure_boot else self.board.firmware
         self.started = time.monotonic()
         arguments = [
-            *MACHINE,
-            "-accel", "tcg,thread=multi", "-smp", "2", "-m", str(self.memory_mb),
+            *self.board.machine, "-device", "virtio-gpu-pci", "-smp", "2", "-m", str(self.memory_mb),
             "-drive", f"if=pflash,format=raw,readonly=on,file={firmware}",
             "-drive", f"if=pflash,format=raw,file={own_variables}",
-            "-drive", f"if=virtio,format=raw,file={self.disk},cache=unsafe",
+            "-drive", f"if=none,id=disk,format=raw,file={self.disk},cache=unsafe",
+            # The first start discards all of it, which here would take the room of all of it.
+            "-device", "virtio-blk-pci,drive=disk,write-zeroes=off",
             "-device", "virtio-rng-pci",
             "-device", "qemu-xhci,id=usb",
             "-display", "none",
-            "-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial",
+            "-chardev", f"socket,id=serial,path={self.work / 'console'},server=on,wait=off,logfile={self.serial},logappend=on",
+            "-serial", "chardev:serial",
             "-chardev", f"socket,id=probe,path={self.work / 'probe'},server=on,wait=off",
             "-device", "virtio-serial-pci", "-device", "virtserialport,chardev=probe,name=parotidd.probe",
             "-qmp", f"unix:{self.work / 'qmp'},server=on,wait=off", "-monitor", "none",
-            "-smbios", "type=1,manufacturer=QEMU,product=QEMU Virtual Machine,serial=parotidd-test",
-            *self._credentials(), *self._network(),
+            *self._credentials(), *self._network(), *self._tpm(),
         ]
         with (self.work / "qemu.log").open("a") as log:
             self.qemu = subprocess.Popen(arguments, stdout=log, stderr=log)
@@ -116,12 +145,25 @@ class Machine:
         # restrict: nothing else of the outside can be reached, no name and no time server.
         return ["-netdev", ",".join(["user,id=net,restrict=on", *rules]), "-device", "virtio-net-pci,netdev=net,romfile="]
 
+    def _tpm(self) -> list[str]:
+        if self.tpm is None:
+            return []
+        self.tpm.mkdir(exist_ok=True)
+        link = self.work / "tpm.socket"
+        link.unlink(missing_ok=True)
+        self.tpm_chip = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.tpm}", "--ctrl",
+                                          f"type=unixio,path={link}"])
+        wait_for("the TPM", link.exists, 30)
+        return ["-chardev", f"socket,id=tpm,path={link}", "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device",
+                f"{self.board.tpm},tpmdev=tpm"]
+
     def power_cut(self) -> None:
         """As if the plug were pulled."""
-        if self.qemu:
-            self.qemu.kill()
-            self.qemu.wait()
-            self.qemu = None
+        for process in (self.qemu, self.tpm_chip):
+            if process:
+                process.kill()
+                process.wait()
+        self.qemu = self.tpm_chip = None
 
     def qmp(self, command: str, **arguments) -> dict:
         """One command to QEMU itself."""
@@ -158,6 +200,13 @@ class Machine:
         except Failed:
             return False
         return True
+
+    def type(self, text: str) -> None:
+        """Types on the serial console; what it answers is in `serial`."""
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(str(self.work / "console"))
+            link.sendall(text.encode())
+            time.sleep(5)
 
     def screen(self, path: Path) -> Path:
         """What the display shows now, as PNG."""

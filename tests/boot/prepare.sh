@@ -1,19 +1,16 @@
 #!/usr/bin/env bash
-# Makes the images that run.py looks at, in target/image/boot: `first` is installed, `good` a later version, `bad` a
+# Makes the images that run.py looks at, in target/image/boot/BOARD: `first` is installed, `good` a later version, `bad` a
 # later one whose network was damaged on its way, `models` newer networks alone, `models-bad` some that answer otherwise.
+# BOARD of the environment is qemu-aarch64 unless said otherwise.
 #
 #   prepare.sh first|good|bad|models|models-bad..       as root
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-board=qemu-aarch64
-program=target/aarch64-unknown-linux-gnu/release/parotidd
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -1)
-boot=target/image/boot
-
-# The program for this processor, the newest.
-here() {
-  ls -t target/{release,debug}/parotidd 2>/dev/null | head -1 | grep . || { cargo build --locked >&2 && echo target/debug/parotidd; }
-}
+source image-build/tools.sh
+board=${BOARD:-qemu-aarch64}
+of_board
+version=$(version_of Cargo.toml)
+boot=target/image/boot/$board
 
 # `image NAME VERSION [PROGRAM]`
 image() {
@@ -24,7 +21,7 @@ image() {
 # `networks FOLDER N`: those of this repository, N versions later.
 networks() {
   local own
-  own=$(sed -n 's/^version = "\(.*\)"/\1/p' models/decision.toml)
+  own=$(version_of models/decision.toml)
   rm -rf "$1" && mkdir -p "$1"
   cp models/*.{onnx,toml,json} models/README.md "$1/"
   sed -i "s/^version = .*/version = \"${own%.*}.$((${own##*.} + $2))\"/" "$1/decision.toml"
@@ -34,10 +31,10 @@ for name in "$@"; do
   mkdir -p "$boot/$name"
   case $name in
     first) image first "$version" ;;
-    good) image good "$version.1" $program ;;
+    good) image good "$version.1" $compiled ;;
     bad)
       # The last bytes of the segmenter inside the program: weights.
-      python3 - $program "$boot/damaged" <<'PYTHON'
+      python3 - $compiled "$boot/damaged" <<'PYTHON'
 import sys
 from pathlib import Path
 program, network = bytearray(Path(sys.argv[1]).read_bytes()), Path("models/segmenter.onnx").read_bytes()
@@ -49,16 +46,16 @@ PYTHON
       ;;
     models)
       networks "$boot/networks" 1
-      "$(here)" golden --models "$boot/networks" --out "$boot/networks"
-      OUT=$boot/models/update image-build/models.sh "$boot/networks" "$(here)"
+      "$(program_here)" golden --models "$boot/networks" --out "$boot/networks"
+      OUT=$boot/models/update image-build/models.sh "$boot/networks" "$(program_here)"
       ;;
     models-bad)
       # Another answer than theirs is released with them. Nothing looks before it is signed.
       networks "$boot/networks" 2
-      "$(here)" golden --models "$boot/networks" --out "$boot/networks"
+      "$(program_here)" golden --models "$boot/networks" --out "$boot/networks"
       sed -i 's/"volume_cm3": 5/"volume_cm3": 6/' "$boot/networks/golden.json"
       OUT=$boot/models-bad/update image-build/models.sh "$boot/networks" "$(type -P true)"
       ;;
-    *) sed -n '2,5s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;;
   esac
 done
