@@ -53,11 +53,13 @@ pub fn run(args: &RunArgs) -> Result<()> {
         .build()
         .context("could not start the runtime")?;
     runtime.block_on(async {
+        // Before anybody is answered: who stops it then finds an orderly end as well.
+        let stop = asked_to_stop()?;
         let daemon = Daemon::start(config, screener, Arc::new(SystemClock::new()), passed).await?;
         for (service, address) in daemon.listening() {
             tracing::info!(%address, "{}", service.words());
         }
-        daemon.run_until(asked_to_stop()?).await?;
+        daemon.run_until(stop).await?;
         Ok(())
     })
 }

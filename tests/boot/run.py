@@ -39,6 +39,8 @@ def main() -> int:
         with Site(args.images, args.work, args.program, name) as site:
             try:
                 CHECKS[name](site)
+                # Of one that failed it stays, to be looked at.
+                site.machine.disk.unlink()
             except Exception as error:
                 # Whatever it was, the others are looked at as well.
                 n_failed += 1

@@ -37,14 +37,14 @@ async fn who_connects_while_the_program_is_stopped_is_answered_later() {
     let address = wanted.local_addr().unwrap();
     let site = Site::new(&format!("[dicom]\nlisten = [\"{address}\", \"127.0.0.1:0\"]\n"));
     let mut first = site.spawn_by(with_sockets(&site, [&wanted, &unwanted]));
-    first.wait_for_log("listening");
+    first.wait_for_log("listening address");
     ask(address).await;
     assert_eq!(first.terminate().code(), Some(0), "{}", site.log());
 
     // Nobody runs: who connects stands in the socket's queue.
     let early = TcpStream::connect(address).unwrap();
     let asking = tokio::spawn(ask(address));
-    let mut second = site.spawn_by(with_sockets(&site, [&wanted, &unwanted]));
+    let second = site.spawn_by(with_sockets(&site, [&wanted, &unwanted]));
     asking.await.unwrap();
     drop(early);
     wait_for("both addresses, of which the other is bound as ever", || {

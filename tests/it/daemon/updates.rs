@@ -78,7 +78,7 @@ fn networks_of_an_update_that_are_damaged_give_way() {
         site(&format!("models = {:?}\n[dicom]\nlisten = [\"127.0.0.1:0\"]\n", folder.path()));
     let mut daemon = site.start();
     let error = daemon.wait_for_log("the built-in networks are used");
-    assert!(error.contains("segmenter.onnx"), "{error}");
+    assert!(error.contains("the segmenter has SHA-256"), "{error}");
     assert_eq!(status(&site).0["models"]["decision"]["version"], own.version, "so it is told");
     let (code, outcomes) = self_test(&site);
     assert_eq!((code, &outcomes["models"]), (Some(1), &json!("failed")), "{outcomes}");
