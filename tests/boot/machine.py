@@ -225,7 +225,7 @@ class Machine:
             return self.probe.answers()
         wait_for("the shell", up, limit_s)
 
-    def sh(self, command: str, limit_s: float = 60, check: bool = True) -> str:
+    def sh(self, command: str, limit_s: float = 180, check: bool = True) -> str:
         """What a command in the appliance prints."""
         status, output = self.probe.run(command, limit_s)
         if check and status != 0:
