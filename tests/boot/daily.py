@@ -95,6 +95,8 @@ def service(site: Site) -> None:
     if types(machine, "before"):
         raise Failed("the serial console answers without service mode")
     answer = site.stick_answer({"parotidd/service": b""})
+    # The daemon looks every five seconds.
+    time.sleep(15)
     machine.screen(site.work / "code.png")
     # The display has it; a program reads it here.
     code = machine.sh("sed -n 's/^code = \"\\(.*\\)\"/\\1/p' /run/parotidd-stick/code.toml")
