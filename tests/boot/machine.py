@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-
 @dataclass(frozen=True)
 class Board:
     """How QEMU is asked for a board: the machine, UEFI firmware with and without Secure Boot, its empty variables."""
