@@ -1,9 +1,8 @@
 """onnxruntime's answers on a network's file, for tests/it: `python answers.py ONNX FOLDER`.
 
 For each volume NAME.npy of the folder: NAME.int8.npy, logits of the file as it is written;
-NAME.fused.npy, the same with what onnxruntime makes of the file by default; NAME.f32.npy, logits of
-its f32 variant, which becomes f32.onnx. Prints the quantum: the most that a logit can change when
-each value before the last convolution is one step off.
+NAME.f32.npy, logits of its f32 variant, which becomes f32.onnx. Prints the quantum: the most that a
+logit can change when each value before the last convolution is one step off.
 """
 
 import sys
@@ -44,7 +43,6 @@ def main() -> None:
     )
     sessions = {
         "int8": session(made["phase_int8"], as_written),
-        "fused": session(made["phase_int8"], by_default),
         "f32": session(made["phase"], by_default),
     }
     for kind, engine in sessions.items():

@@ -3,8 +3,10 @@
 //! Distances are in quanta: the most that a logit can change when each value before the last convolution is
 //! one step off. Here 8-bit sums are whole numbers; onnxruntime adds in f32. A value that lies midway between
 //! two steps may so fall to either side, and moves what is behind it. Small volumes of noise often have no such
-//! value, and then answers are equal. Larger ones have some, and are held to a tolerance. By default onnxruntime
-//! also rounds the encoder's biases to whole sums, which moves it as far from the file as written.
+//! value, and then answers are equal. Larger ones have some, and are held to a tolerance.
+//!
+//! onnxruntime runs the file as it is written. What its own optimizations make of it is another network on each
+//! processor: on one it stays within 2 quanta of the file, on another the same release is 26 away.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -34,8 +36,6 @@ const EQUAL_MAX: f32 = 1e-4;
 const SMALL_MAX: f32 = 1.0;
 /// Larger ones, file as written. Measured: 1.45, 0.098, 3.1e-4, 1.5e-5.
 const AS_WRITTEN: Apart = Apart { largest: 2.0, mean: 0.15, beyond: 1e-3, flipped: 1e-4 };
-/// What onnxruntime makes of it by default. Measured: 1.89, 0.16, 1.2e-3, 3.2e-5.
-const BY_DEFAULT: Apart = Apart { largest: 3.0, mean: 0.4, beyond: 1e-2, flipped: 3e-4 };
 /// In f32, of the largest logit. Measured: 6e-7.
 const FLOAT_MAX: f32 = 1e-5;
 
@@ -192,14 +192,12 @@ fn compare(stage: &'static str, large: [(&str, Array3<f32>); 3]) {
     for (name, volume) in &volumes {
         let ours = answer(&int8, volume);
         let as_written = apart(&ours, &peer.logits(name, "int8"), peer.quantum);
-        let by_default = apart(&ours, &peer.logits(name, "fused"), peer.quantum);
-        eprintln!("{stage} {name}: {as_written:?}; by default {by_default:?}");
+        eprintln!("{stage} {name}: {as_written:?}");
         if name.starts_with("small") {
             assert!(as_written.largest <= SMALL_MAX, "{stage} {name}: {as_written:?}");
             n_equal += usize::from(as_written.largest <= EQUAL_MAX);
         } else {
             assert!(as_written.is_within(&AS_WRITTEN), "{stage} {name}: {as_written:?}");
-            assert!(by_default.is_within(&BY_DEFAULT), "{stage} {name}: {by_default:?}");
         }
         let theirs = peer.logits(name, "f32");
         let peak = theirs.iter().fold(0.0, |peak: f32, logit| peak.max(logit.abs()));
