@@ -10,7 +10,7 @@ pub(super) fn network(settings: &NetworkSettings) -> String {
         // Not a bridge or the like that begins with the same letter.
         lines.push("Type=ether".to_owned());
     }
-    lines.extend(["", "[Link]", "RequiredForOnline=no", "", "[Network]"].map(str::to_owned));
+    lines.extend(["", "[Network]"].map(str::to_owned));
     // Names are asked of name servers alone: a box that answers to `name.local` tells everyone that it is here.
     lines.extend(["LLMNR=no", "MulticastDNS=no"].map(str::to_owned));
     lines.extend(settings.dns.iter().map(|it| format!("DNS={it}")));
