@@ -66,7 +66,7 @@ SOURCES
 make_tools() {
   local packages made
   packages=$(sed 's/#.*//' "$repository/image-build/tools.packages" | paste -sd, | tr -d ' ')
-  made="$packages from $mirror"
+  made="$packages from $mirror and $security_mirror"
   [ "$(cat "$work/tools/.complete" 2>/dev/null)" != "$made" ] || return 0
   [ "$(id -u)" = 0 ] || fail "images are made by root: file owners, mounts and binfmt_misc need it; try sudo"
   command -v mmdebstrap >/dev/null && [ -e $keys ] || {

@@ -45,12 +45,12 @@ hostname = "parotidd-ct1"
 class Site:
     """One appliance with what stands around it: a scanner, a PACS, sticks."""
 
-    def __init__(self, images: Path, work: Path, program: Path, name: str, **machine) -> None:
+    def __init__(self, images: Path, work: Path, program: Path, name: str) -> None:
         self.images, self.work, self.program = images, work / name, program
         shutil.rmtree(self.work, ignore_errors=True)
         image = next((images / "first").glob("*.raw"))
         self.board = board_of(images)
-        self.machine = Machine.of_image(image, self.work, self.board, forwards={11112: DICOM}, reaches={11113: PACS, 8080: FOLDER}, **machine)
+        self.machine = Machine.of_image(image, self.work, self.board, forwards={11112: DICOM}, reaches={11113: PACS, 8080: FOLDER})
 
     def __enter__(self) -> Site:
         return self

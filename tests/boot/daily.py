@@ -14,6 +14,9 @@ def starts(site: Site) -> None:
     """It starts without a failed unit, a stick sets it up, and a scanner reaches it."""
     site.start("first start")
     figures(site)
+    waits = site.machine.sh("systemctl is-active network-online.target", check=False)
+    if waits != "inactive":
+        raise Failed(f"the start waits for a network: network-online.target is {waits}")
     site.configure()
     say("starts", "ready, set up by a stick, C-ECHO answered")
 
