@@ -24,6 +24,8 @@ class Board:
     firmware: str
     secure_firmware: str
     variables: str
+    # What the machine has for Secure Boot alone.
+    secure_machine: tuple[str, ...] = ()
     # A device that the image's kernel has a driver for.
     tpm: str | None = None
 
@@ -38,9 +40,10 @@ BOARDS = {
          "-smbios", "type=1,manufacturer=QEMU,product=QEMU Virtual Machine,serial=parotidd-test"),
         "/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd", "/usr/share/AAVMF/AAVMF_CODE.secboot.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
     "generic-x86_64": Board(
-        ("qemu-system-x86_64", "-machine", "q35,smm=on", *PC_PROCESSOR, "-vga", "none",
-         "-global", "driver=cfi.pflash01,property=secure,value=on"),
-        "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "tpm-crb"),
+        ("qemu-system-x86_64", "-machine", "q35,smm=on", *PC_PROCESSOR, "-vga", "none"),
+        "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd",
+        # Its variables are written in system management mode alone, which the other firmware does not have.
+        secure_machine=("-global", "driver=cfi.pflash01,property=secure,value=on"), tpm="tpm-crb"),
 }
 PROBE_UNIT = r"""
 [Unit]
@@ -106,7 +109,7 @@ class Machine:
         firmware = self.board.secure_firmware if self.secure_boot else self.board.firmware
         self.started = time.monotonic()
         arguments = [
-            *self.board.machine, "-device", "virtio-gpu-pci", "-smp", "2", "-m", str(self.memory_mb),
+            *self.board.machine, *(self.board.secure_machine if self.secure_boot else ()), "-device", "virtio-gpu-pci", "-smp", "2", "-m", str(self.memory_mb),
             "-drive", f"if=pflash,format=raw,readonly=on,file={firmware}",
             "-drive", f"if=pflash,format=raw,file={own_variables}",
             "-drive", f"if=none,id=disk,format=raw,file={self.disk},cache=unsafe",
