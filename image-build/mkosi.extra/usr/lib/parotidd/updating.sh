@@ -96,9 +96,13 @@ note_undone() {
   { tail -n 19 $kept/undone 2>/dev/null || true; echo "$1"; } | keep_as $kept/undone
 }
 
-# `was_undone NAME SOURCE`: each night the same one would fail again. A person who brings it on a stick means it.
+# `was_undone NAME SOURCE`: each night, or with each start, the same one would fail again. A person who brings it on a stick
+# means it; a stick that was left in says nothing.
 was_undone() {
-  case $2 in http://*|https://*) ;; *) return 1 ;; esac
+  case $2 in
+    http://*|https://*) ;;
+    *) case $(systemctl is-system-running) in initializing|starting) ;; *) return 1 ;; esac ;;
+  esac
   grep -qxF "$1" $kept/undone 2>/dev/null || return 1
-  echo "$1 was undone before, and waits for a stick"
+  echo "$1 was undone before, and waits for a stick that is plugged in while the box runs"
 }
