@@ -333,7 +333,8 @@ impl Composer<'_> {
         View {
             measure: Some(setup.code.clone()),
             detail: Some(self.texts.setup_detail.clone()),
-            notice: self.stick_notice(),
+            // Nobody can see anywhere else yet what this page hides.
+            notice: self.stick_notice().or_else(|| self.notice()),
             ..self.page(Page::Setup, &self.texts.setup, &setup.address)
         }
     }

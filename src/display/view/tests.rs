@@ -170,6 +170,9 @@ fn an_update_that_failed_and_a_self_test_are_told_of() {
     let verdict = UpdateVerdict::RolledBack;
     let trouble = UpdateTrouble { version: "0.2.0".into(), verdict, reason };
     let status = Status { update_trouble: Some(trouble), ..ready(Outcome::NotFlagged, DAY_MS) };
+    let setup = Some(SetupCode { address: "http://10.0.0.7".into(), code: "4711".into() });
+    let new = view(&Status { setup, ..status.clone() });
+    assert_eq!(new.notice.as_deref(), Some("Update failed: see support"), "a new box says it, too");
     let undone = view(&status);
     assert_eq!((undone.page.clone(), undone.is_urgent()), (Page::UpdateFailed, false));
     assert_eq!(undone.detail.as_deref(), Some("0.2.0: self-test failed (golden)"));
