@@ -72,6 +72,14 @@ kernel() {
     --initrd "/build/stage/$2/modules.cpio.zst"' kernel $debian_arch "$board"
 }
 
+# Signatures have a time, and this release's signer takes the clock's.
+signer() {
+  install -D -m 755 /dev/stdin "$work/stage/$board/signer/systemd-sbsign" <<SCRIPT
+#!/bin/sh
+exec env TZ=UTC faketime -f "$(date -u -d "@$SOURCE_DATE_EPOCH" '+%F %T')" /usr/lib/systemd/systemd-sbsign "\$@"
+SCRIPT
+}
+
 make_image() {
   mkdir -p "$work"/{out,cache,packages,workspace}
   sources | install -D -m 644 /dev/stdin "$work/stage/$board/apt/etc/apt/sources.list.d/mkosi.sources"
@@ -82,7 +90,7 @@ make_image() {
     exec mkosi --force --profile "$1" --image-version "$2" --source-date-epoch "$3" --seed "$4" \
       --output-directory "/build/out/$1" --cache-directory /build/cache --package-cache-dir /build/packages \
       --workspace-directory /build/workspace --extra-tree "/build/stage/$1/kernel" --extra-tree "/build/stage/$1/files" \
-      --initrd "/build/stage/$1/modules.cpio.zst" --sandbox-tree "/build/stage/$1/apt" \
+      --initrd "/build/stage/$1/modules.cpio.zst" --extra-search-path "/build/stage/$1/signer" --sandbox-tree "/build/stage/$1/apt" \
       --secure-boot-key /keys/secure-boot.key --secure-boot-certificate /keys/secure-boot.crt build' \
     mkosi "$board" "$version" "$SOURCE_DATE_EPOCH" "$(seed)"
 }
@@ -125,6 +133,7 @@ mkdir -p "${OUT:=$work/$board}"
 out=$(cd "$OUT" && pwd)
 kernel
 stage
+signer
 make_image
 make_update
 name=parotidd-${board}_$version

@@ -78,7 +78,8 @@ def main() -> None:
     version, packages, kernel_package, metadata = sys.argv[1:]
     listed = json.loads(Path(packages).read_text())["packages"]
     bom = Bom()
-    bom.metadata.component = Component(name="parotidd appliance", version=version, type=ComponentType.OPERATING_SYSTEM)
+    bom.metadata.component = Component(name="parotidd appliance", version=version, type=ComponentType.OPERATING_SYSTEM,
+                                       bom_ref=f"parotidd-appliance@{version}")
     bom.metadata.timestamp = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH", "0")), UTC)
     for component in [*(debian(it["name"], it["version"], it["architecture"]) for it in listed), kernel(kernel_package),
                       *crates(json.loads(Path(metadata).read_text())), *networks()]:
