@@ -16,7 +16,7 @@ here=/proc/sys/fs/binfmt_misc
 [ -x /usr/lib/apt/apt-helper ] || no "it needs Debian's apt"
 index=$(mktemp -d)
 trap 'rm -r "$index"' EXIT
-/usr/lib/apt/apt-helper download-file "$mirror/dists/$suite/InRelease" "$index/InRelease" >/dev/null 2>&1 ||
+timeout 60 /usr/lib/apt/apt-helper download-file "$mirror/dists/$suite/InRelease" "$index/InRelease" >/dev/null 2>&1 ||
   no "it needs Debian's packages, and $mirror cannot be reached"
 free_gb=$(($(df --output=avail -k . | tail -1) >> 20))
 [ $free_gb -ge 15 ] || no "it needs 15 GB of disk, $free_gb are free"

@@ -91,7 +91,7 @@ def undone(site: Site) -> None:
     n_starts = site.machine.sh("journalctl --list-boots --quiet | wc -l")
     if (site.version(), site.update_state()["last"], n_starts) != (before, last, "3"):
         raise Failed(f"{site.version()} runs, in start {n_starts}: {site.update_state()}")
-    # The page is shown in turn with others.
+    # For a person to look at: a new box has it in the line of the set-up page.
     site.machine.screen(site.work / "screen.png")
     say("undone", f"{last['version']}: {last['reason']}; {before} runs; {boots(site)}")
 
