@@ -21,7 +21,7 @@ def free_port() -> int:
 # Of this machine.
 DICOM, PACS, FOLDER = free_port(), free_port(), free_port()
 # Emulated: a start is a minute of guest's work, an analysis of a full series some more.
-START_S, SELF_TEST_S, SCREEN_S, COPY_S = 600, 1500, 1800, 900
+START_S, SELF_TEST_S, SCREEN_S, COPY_S, DISPLAY_S = 600, 1500, 1800, 900, 90
 SETTINGS = f"""
 data_dir = "/var/lib/parotidd"
 [dicom]
@@ -134,6 +134,19 @@ class Site:
         answer = self.stick_answer({"parotidd/parotidd.toml": (SETTINGS + more).encode()})
         say("configured", answer.splitlines()[0] if answer else "no answer")
         wait_for("C-ECHO", lambda: echo() == 0, 180)
+
+    def wait_for_display(self, *words: str, picture: str = "screen.png") -> None:
+        """Until a person before the display could read these words. Every page says what it is not for."""
+        reads, wanted = "", (*words, "Not for diagnostic use")
+        def shows() -> bool:
+            nonlocal reads
+            reads = self.machine.reads(self.work / picture)
+            return all(word in reads for word in wanted)
+        try:
+            wait_for("the display", shows, DISPLAY_S, 5)
+        except Failed:
+            raise Failed(f"the display says {reads!r}, without {words}") from None
+        say("display", f"{picture}: {reads}")
 
     def send(self) -> Path:
         """A phantom with a mass in the left gland."""

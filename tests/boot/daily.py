@@ -17,7 +17,9 @@ def starts(site: Site) -> None:
     waits = site.machine.sh("systemctl is-active network-online.target", check=False)
     if waits != "inactive":
         raise Failed(f"the start waits for a network: network-online.target is {waits}")
+    site.wait_for_display("Set-up", "https://", picture="set-up.png")
     site.configure()
+    site.wait_for_display("Ready")
     say("starts", "ready, set up by a stick, C-ECHO answered")
 
 
@@ -53,8 +55,7 @@ def screens(site: Site) -> None:
         timing = site.machine.sh("journalctl -u parotidd -o cat --no-pager | grep -i -E 'screened|timing|total' | tail -3", check=False)
         say("what the time is made of", timing)
         wait_for("all deliveries", lambda: site.status()["deliveries"]["waiting"] == 0, 120, 5)
-        time.sleep(10)
-        say("display", str(site.machine.screen(site.work / "screen.png")))
+        site.wait_for_display("Flagged", "Left parotid")
     finally:
         pacs.terminate()
     machine_id = site.machine.sh("cat /etc/machine-id")
@@ -98,10 +99,8 @@ def service(site: Site) -> None:
     if types(machine, "before"):
         raise Failed("the serial console answers without service mode")
     answer = site.stick_answer({"parotidd/service": b""})
-    # The daemon looks every five seconds.
-    time.sleep(15)
-    machine.screen(site.work / "code.png")
-    # The display has it; a program reads it here.
+    site.wait_for_display("USB stick", "Write this code into code.txt", picture="code.png")
+    # Of its letters a program may take one for another.
     code = machine.sh("sed -n 's/^code = \"\\(.*\\)\"/\\1/p' /run/parotidd-stick/code.toml")
     if is_serving(site) or not code or code in answer:
         raise Failed(f"code {code!r}; {answer}")
@@ -111,7 +110,7 @@ def service(site: Site) -> None:
     answer = site.stick_answer({"parotidd/service": b"", "parotidd/code.txt": code.encode()})
     wait_for("service mode", lambda: is_serving(site), 60)
     wait_for("the shell on the serial console", lambda: types(machine, "within"), 60)
-    machine.screen(site.work / "screen.png")
+    site.wait_for_display("Service mode")
     say("service", answer.splitlines()[0])
     machine.sh("systemctl stop parotidd-service-mode.service")
     if types(machine, "after"):

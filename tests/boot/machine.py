@@ -215,6 +215,11 @@ class Machine:
         self.qmp("screendump", filename=str(path), format="png")
         return path
 
+    def reads(self, path: Path) -> str:
+        """The words on the display now, as another program reads them from its picture, which stays at `path`."""
+        page = subprocess.run(["tesseract", self.screen(path), "-", "--psm", "11"], check=True, capture_output=True, text=True)
+        return " ".join(page.stdout.split())
+
     def wait_for_shell(self, limit_s: float) -> None:
         """Until the root shell answers; ends early where the machine cannot get there."""
         def up() -> bool:

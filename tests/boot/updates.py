@@ -82,6 +82,7 @@ def unsigned(site: Site) -> None:
 def undone(site: Site) -> None:
     """An update whose self-test fails gives way by itself, and the display says so. The stick with it stays in: it is not tried again."""
     site.start("start")
+    site.configure()
     before, since = site.version(), time.monotonic()
     site.stick(site.update_files("bad"), COPY_S, wait=False)
     last = wait_for("the old system to be back", lambda: quietly(lambda: rolled_back(site)), COPY_S + 2 * START_S + SELF_TEST_S, 5)
@@ -91,8 +92,7 @@ def undone(site: Site) -> None:
     n_starts = site.machine.sh("journalctl --list-boots --quiet | wc -l")
     if (site.version(), site.update_state()["last"], n_starts) != (before, last, "3"):
         raise Failed(f"{site.version()} runs, in start {n_starts}: {site.update_state()}")
-    # For a person to look at: a new box has it in the line of the set-up page.
-    site.machine.screen(site.work / "screen.png")
+    site.wait_for_display("Update undone")
     say("undone", f"{last['version']}: {last['reason']}; {before} runs; {boots(site)}")
 
 
