@@ -35,6 +35,7 @@ pub mod evaluation;
 pub mod export;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod heartbeat;
 pub mod hl7;
 pub mod imaging;
 pub mod inference;

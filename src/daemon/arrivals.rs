@@ -16,10 +16,10 @@ use crate::db::{Db, DbError, instances, lists};
 use crate::dicom::store_scp::{AssociationEnd, ScpEvent};
 use crate::dicom::uid::SeriesInstanceUid;
 use crate::error::{Chain, Dispose, Disposition};
+use crate::heartbeat::Heart;
 use crate::intake::series::{Arrival, SeriesAssembler, StableSeries};
 use crate::limits::{ARRIVALS_QUEUE_MAX, TASK_BEAT};
 use crate::status_writer::StatusWriter;
-use crate::system::heartbeat::Heart;
 use crate::worklist::Arrivals;
 
 /// The only task that changes the series table.

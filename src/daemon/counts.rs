@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::db::{Db, DbError, alerts, deliveries, jobs, results};
+use crate::heartbeat::Heart;
 use crate::limits::TASK_BEAT;
 use crate::status::{Activity, Status};
 use crate::status_writer::StatusWriter;
-use crate::system::heartbeat::Heart;
 use crate::system::notify;
 
 /// Reads the counts at start, after each delivery attempt and result, and every [`TASK_BEAT`].

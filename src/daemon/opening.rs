@@ -15,6 +15,7 @@ use crate::delivery::links::Links;
 use crate::delivery::routing::Rules;
 use crate::dicom::uid::SopInstanceUid;
 use crate::error::Chain;
+use crate::heartbeat::Heartbeats;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::spool::{Leftovers, Spool, SpoolOptions};
 use crate::keeping::Remover;
@@ -23,7 +24,6 @@ use crate::limits::PREPARE_AT_START;
 use crate::screening::Screener;
 use crate::status::{LastResult, ModelVersions, Status};
 use crate::status_writer::StatusWriter;
-use crate::system::heartbeat::Heartbeats;
 use crate::worker;
 
 /// Makes the data folder and locks it, for as long as the file is open.

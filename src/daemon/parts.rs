@@ -24,6 +24,7 @@ use crate::display::ambience::Ambience;
 use crate::display::panel::Panel;
 use crate::display::patient::Shown;
 use crate::display::task::{self as display_task, Look};
+use crate::heartbeat::Heartbeats;
 use crate::hl7::listener::ListenerOptions;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::SeriesAssembler;
@@ -37,7 +38,6 @@ use crate::screening::Screener;
 use crate::status::DisplayState;
 use crate::status_writer::StatusWriter;
 use crate::system::board::Board;
-use crate::system::heartbeat::Heartbeats;
 use crate::system::notify;
 use crate::worker::Worker;
 use crate::worker::pace::Pace;
@@ -74,6 +74,7 @@ impl Parts {
             artim: ARTIM,
             idle_timeout: std::time::Duration::from_secs(dicom.idle_timeout_s),
             clock: Arc::clone(&self.clock),
+            hearts: self.hearts.clone(),
         }
     }
 
@@ -96,7 +97,8 @@ impl Parts {
             commitments: Arc::clone(&self.commitments),
         };
         let channels = channels(&self.rules.destinations, &means).map_err(ConfigError::from)?;
-        Ok(Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels))
+        let outbox = Outbox::new(self.db.clone(), Arc::clone(&self.clock), channels);
+        Ok(outbox.with_hearts(self.hearts.clone()))
     }
 
     /// What takes radiologists' reports.

@@ -24,12 +24,12 @@ use crate::dicom::received::ReceivedInstance;
 use crate::dicom::store_scp::{InstanceSink, ListSink, SinkError};
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid, SopClassUid, SopInstanceUid};
 use crate::error::{Chain, Dispose, Disposition};
+use crate::heartbeat::Heart;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::intake::series::Arrival;
 use crate::limits::{
     DB_BATCH_MAX, RECORD_GATHER, RECORD_QUEUE_MAX, RECORD_RETRY_MAX, RETRY_WAIT_MIN, TASK_BEAT,
 };
-use crate::system::heartbeat::Heart;
 
 /// What the series task hears, once it is in the database.
 #[derive(Debug)]

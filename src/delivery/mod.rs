@@ -49,7 +49,10 @@ use crate::db::deliveries::{self, Attempted, Delivery, DeliveryId, Next};
 use crate::db::{Db, DbError};
 use crate::dicom::scu::ScuError;
 use crate::error::{Chain, Dispose, Disposition};
-use crate::limits::{DELIVERY_TIMEOUT, RETRY_WAIT_MAX, RETRY_WAIT_MIN};
+use crate::heartbeat::{Heart, Heartbeats};
+use crate::limits::{
+    DELIVERY_TIMEOUT, HEARTBEAT_OUTBOX, RETRY_WAIT_MAX, RETRY_WAIT_MIN, TASK_BEAT,
+};
 
 /// Why an attempt at a delivery came to nothing. No text holds anything of the payload.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +138,7 @@ pub struct Outbox {
     db: Db,
     clock: Arc<dyn Clock>,
     channels: Vec<Channel>,
+    hearts: Heartbeats,
     timeout: Duration,
     rest: Duration,
     wakes: watch::Sender<()>,
@@ -148,7 +152,14 @@ impl Outbox {
         let (wakes, _) = watch::channel(());
         let (n_attempts, _) = watch::channel(0);
         let (timeout, rest) = (DELIVERY_TIMEOUT, RETRY_WAIT_MIN);
-        Self { db, clock, channels, timeout, rest, wakes, n_attempts }
+        let hearts = Heartbeats::new(Arc::clone(&clock));
+        Self { db, clock, channels, hearts, timeout, rest, wakes, n_attempts }
+    }
+
+    /// Each destination's task has a heart among these, [`HEARTBEAT_OUTBOX`].
+    #[must_use]
+    pub fn with_hearts(self, hearts: Heartbeats) -> Self {
+        Self { hearts, ..self }
     }
 
     /// Gives each attempt so long, instead of [`DELIVERY_TIMEOUT`].
@@ -193,6 +204,7 @@ impl Outbox {
                 wakes: outbox.wakes.subscribe(),
                 stopped: stopped.clone(),
                 down: None,
+                heart: outbox.hearts.register("outbox", HEARTBEAT_OUTBOX),
             };
             tasks.spawn(queue.run());
         }
@@ -251,6 +263,7 @@ struct Queue {
     stopped: watch::Receiver<bool>,
     /// Since the destination does not answer at all.
     down: Option<Down>,
+    heart: Heart,
 }
 
 /// A destination that does not answer: it is asked again for one row, not for each that waits.
@@ -267,6 +280,7 @@ impl Queue {
 
     async fn run(mut self) -> Result<(), DbError> {
         while !*self.stopped.borrow() {
+            self.heart.beat();
             // Seen before the look, so that a row added after it is another change.
             self.wakes.mark_unchanged();
             let now_unix_ms = self.outbox.clock.unix_ms();
@@ -288,15 +302,21 @@ impl Queue {
                 Err(error) => self.survive(error).await?,
             }
         }
+        self.heart.finish();
         Ok(())
     }
 
     /// Waits for the time, a wake-up or the end, whichever is first; says whether it was a wake-up.
     async fn pause(&mut self, time: Duration) -> bool {
-        tokio::select! {
-            () = tokio::time::sleep(time.min(RETRY_WAIT_MAX)) => false,
-            _ = self.wakes.changed() => true,
-            _ = self.stopped.wait_for(|stopped| *stopped) => false,
+        let end = tokio::time::sleep(time.min(RETRY_WAIT_MAX));
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                () = &mut end => return false,
+                _ = self.wakes.changed() => return true,
+                _ = self.stopped.wait_for(|stopped| *stopped) => return false,
+                () = tokio::time::sleep(TASK_BEAT) => self.heart.beat(),
+            }
         }
     }
 
@@ -312,6 +332,7 @@ impl Queue {
 
     /// The shortest wait, or the end.
     async fn rest(&mut self) {
+        self.heart.beat();
         tokio::select! {
             () = tokio::time::sleep(self.outbox.rest) => {}
             _ = self.stopped.wait_for(|stopped| *stopped) => {}

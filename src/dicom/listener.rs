@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 
+use crate::heartbeat::Heart;
 use crate::limits;
 
 /// Whether a service goes on.
@@ -37,10 +38,12 @@ pub(in crate::dicom) trait Serve: Send + Sync + 'static {
     );
 }
 
-/// Accepts until `shutdown` is ready. What has begun then gets [`limits::DRAIN`] to finish.
+/// Accepts until `shutdown` is ready. What has begun then gets [`limits::DRAIN`] to finish. `heart` beats while connections can be
+/// accepted.
 pub(in crate::dicom) async fn serve<S: Serve>(
     service: Arc<S>,
     listener: TcpListener,
+    heart: Heart,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (stop, stopping) = watch::channel(Stop::No);
@@ -58,6 +61,10 @@ pub(in crate::dicom) async fn serve<S: Serve>(
                 continue;
             }
             accepted = listener.accept() => accepted,
+            () = sleep(limits::TASK_BEAT) => {
+                heart.beat();
+                continue;
+            }
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -70,6 +77,7 @@ pub(in crate::dicom) async fn serve<S: Serve>(
             }
         };
         wait = limits::ACCEPT_WAIT_MIN;
+        heart.beat();
         pending.retain(|evict| !evict.is_closed());
         if pending.len() == limits::CONNECTIONS_PENDING_MAX {
             pending.pop_front();
@@ -81,6 +89,7 @@ pub(in crate::dicom) async fn serve<S: Serve>(
             on_own_thread(service.as_ref(), stream, peer, evicted, stopping);
         });
     }
+    heart.finish();
     drop(listener);
     drop(pending);
     // Nobody listens when no connection is open.

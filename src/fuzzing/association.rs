@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::memory_folder;
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock};
 use crate::dicom::commitment::{CommitmentOutcome, CommitmentReport, CommitmentRequest};
 use crate::dicom::mpps::{StepChange, StepOutcome};
 use crate::dicom::received::ReceivedInstance;
@@ -19,6 +19,7 @@ use crate::dicom::store_scp::{
     CallingAeTitles, InstanceSink, ListSink, ScpOptions, SinkError, StoreScp,
 };
 use crate::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
+use crate::heartbeat::Heartbeats;
 use crate::intake::spool::{Spool, SpoolOptions};
 
 /// What the called AE title of the seeds is.
@@ -94,13 +95,15 @@ pub fn association(bytes: &[u8]) {
     let (spool, _) = Spool::open(&files).expect("a spool in memory opens");
     let spool = Arc::new(spool);
     let sink = Arc::new(Forgetful { spool: Arc::clone(&spool), n_taken: AtomicU64::new(0) });
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
     let options = ScpOptions {
         ae_title: AE_TITLE.parse().expect("a constant AE title"),
         calling_ae_titles: CallingAeTitles::Any,
         associations_max: 1,
         artim: PATIENCE,
         idle_timeout: PATIENCE,
-        clock: Arc::new(ManualClock::default()),
+        clock: Arc::clone(&clock),
+        hearts: Heartbeats::new(clock),
     };
     let (events, _) = mpsc::channel(1);
     let scp = StoreScp::new(options, spool, Arc::clone(&sink), events);

@@ -16,10 +16,10 @@ use crate::clock::Clock;
 use crate::db::alerts::{self, Acknowledgement, AlertName, Channel};
 use crate::db::{Db, DbError};
 use crate::error::Chain;
+use crate::heartbeat::Heart;
 use crate::limits::{PANEL_LOOK, PANEL_RETRY};
 use crate::status_writer::StatusWriter;
 use crate::system::board::Board;
-use crate::system::heartbeat::Heart;
 use crate::system::wiring::Output;
 
 /// The button's name where its problems are told.

@@ -4,7 +4,6 @@
 pub mod addresses;
 pub mod board;
 pub mod health;
-pub mod heartbeat;
 pub mod inspection;
 pub mod notify;
 pub mod passed_sockets;

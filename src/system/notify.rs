@@ -9,7 +9,7 @@ use systemd::daemon;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, error, warn};
 
-use crate::system::heartbeat::Heartbeats;
+use crate::heartbeat::Heartbeats;
 
 /// Longest status line that is sent, in characters: `systemctl status` shows one line.
 const STATUS_CHARS_MAX: usize = 200;

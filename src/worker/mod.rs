@@ -35,6 +35,7 @@ use crate::dicom::series_keys::SeriesKeys;
 use crate::display::key_slice::key_slice;
 use crate::display::patient::{PatientShown, Shown};
 use crate::error::Chain;
+use crate::heartbeat::Heart;
 use crate::intake::decode_ahead::DecodeAhead;
 use crate::limits::{HOT_REST_MAX, HOT_REST_STEP, WORKER_WAIT};
 use crate::phi::Phi;
@@ -43,7 +44,6 @@ use crate::screening::report::Warning;
 use crate::screening::{Decision, Screener, ScreeningReport};
 use crate::status::{KeySlice, LastResult, Outcome, Stage};
 use crate::status_writer::StatusWriter;
-use crate::system::heartbeat::Heart;
 use crate::system::threads;
 use crate::worklist::matching::{OrderMatch, Unmatched};
 

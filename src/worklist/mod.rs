@@ -32,12 +32,12 @@ use crate::dicom::tls::Connector;
 use crate::dicom::uid::{AeTitle, StudyInstanceUid};
 use crate::dicom::worklist::{SOP_CLASS, ScheduledProcedureStep, WorklistError, WorklistQuery};
 use crate::error::{Chain, Dispose, Disposition};
+use crate::heartbeat::Heart;
 use crate::limits::{
     FIND_ANSWERS_MAX, RETRY_WAIT_MAX, TASK_BEAT, WORKLIST_ARRIVALS_MAX, WORKLIST_WAIT_MIN,
 };
 use crate::status::WorklistStatus;
 use crate::status_writer::StatusWriter;
-use crate::system::heartbeat::Heart;
 
 /// Why a round of queries did not bring the whole worklist. No text holds anything of an entry.
 #[derive(Debug, thiserror::Error)]

@@ -14,6 +14,7 @@ use parotidd::delivery::routing::{self, About, Rules};
 use parotidd::delivery::{Destination, Means, Outbox, Waker, channels};
 use parotidd::dicom::received::ReceivedInstance;
 use parotidd::dicom::series_hints::SeriesHints;
+use parotidd::heartbeat::Heartbeats;
 use parotidd::intake::completeness::CompleteBy;
 use parotidd::limits::RETRY_WAIT_MAX;
 use parotidd::screening::report::ScreeningReport;
@@ -35,6 +36,7 @@ pub(crate) struct Appliance {
     /// Which series is received.
     pub(crate) series: &'static str,
     pub(crate) waker: Waker,
+    pub(crate) hearts: Heartbeats,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -59,7 +61,10 @@ impl Appliance {
             commitments: Arc::default(),
         };
         let channels = channels(&rules.destinations, &means).unwrap();
-        let outbox = Outbox::new(db.clone(), outbox_clock, channels).with_timeout(timeout);
+        let hearts = Heartbeats::new(Arc::<ManualClock>::clone(&clock));
+        let outbox = Outbox::new(db.clone(), outbox_clock, channels)
+            .with_hearts(hearts.clone())
+            .with_timeout(timeout);
         let waker = outbox.waker();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(async move {
@@ -72,6 +77,7 @@ impl Appliance {
             about: About::default(),
             series: "1.2.1",
             waker,
+            hearts,
             stop: Some(stop),
             running,
         }

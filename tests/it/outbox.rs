@@ -10,7 +10,7 @@ use parotidd::clock::Clock;
 use parotidd::db::deliveries::{self, Next};
 use parotidd::db::jobs::{self, Enqueued, JobState};
 use parotidd::db::{self, instances, results};
-use parotidd::limits::RETRY_WAIT_MAX;
+use parotidd::limits::{HEARTBEAT_OUTBOX, RETRY_WAIT_MAX, TASK_BEAT};
 
 use crate::appliance::{Appliance, all_are, destination, folder_with_db, instance, rules};
 
@@ -101,6 +101,26 @@ fn read_request(stream: &TcpStream) -> Request {
     reader.read_exact(&mut body).unwrap();
     request.body = String::from_utf8(body).unwrap();
     request
+}
+
+/// Who feeds the watchdog hears of an attempt that does not end, and of nothing where the outbox waits.
+#[tokio::test]
+async fn an_attempt_without_end_is_missed() {
+    let (_folder, path) = folder_with_db();
+    let ward = Ward::open(&[Answer::Hang]);
+    let rules = rules(&[destination("ward", &ward.url)]);
+    let appliance = Appliance::start_by(&path, rules, Duration::from_secs(3600));
+    appliance.clock.advance(2 * HEARTBEAT_OUTBOX);
+    tokio::time::sleep(2 * TASK_BEAT).await;
+    assert!(appliance.hearts.silent().is_empty(), "it waits for work");
+    appliance.screen(1, "flagged").await;
+    while ward.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    appliance.clock.advance(2 * HEARTBEAT_OUTBOX);
+    appliance.waker.wake();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(appliance.hearts.silent(), ["outbox"]);
 }
 
 #[tokio::test]

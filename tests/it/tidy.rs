@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "limits",
     "phi",
     "clock",
+    "heartbeat",
     "error",
     "disk",
     "reason",

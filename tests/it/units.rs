@@ -9,9 +9,9 @@ use std::time::Duration;
 use parotidd::clock::SystemClock;
 use parotidd::config::Config;
 use parotidd::error::Chain;
+use parotidd::heartbeat::Heartbeats;
 use parotidd::limits::DRAIN;
 use parotidd::system::board::{Board, DisplayBackend};
-use parotidd::system::heartbeat::Heartbeats;
 use parotidd::system::notify;
 use tokio::time::sleep;
 

@@ -66,6 +66,23 @@ async fn our_scu_sends_to_our_scp() {
     assert!(server.stop().await.is_empty());
 }
 
+/// Who feeds the watchdog hears of a port that takes no connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_is_alive_while_it_takes_connections() {
+    let server = Server::start().await;
+    assert!(server.hearts.silent().is_empty());
+    server.clock.advance(2 * limits::HEARTBEAT_RECEIVE);
+    assert_eq!(server.hearts.silent(), ["receive"]);
+    scu::echo::echo(server.address, &scu("CT1")).await.unwrap();
+    assert!(server.hearts.silent().is_empty(), "it took one");
+    server.clock.advance(2 * limits::HEARTBEAT_RECEIVE);
+    sleep(2 * limits::TASK_BEAT).await;
+    assert!(server.hearts.silent().is_empty(), "it waits for one");
+    let hearts = server.hearts.clone();
+    server.stop().await;
+    assert!(hearts.silent().is_empty(), "it ended as it should");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn associations_are_rejected_with_the_right_codes() {
     let mut server = Server::start().await;

@@ -43,6 +43,7 @@ use crate::dicom::tls::{Acceptor, HandshakeError};
 use crate::dicom::uid::{AeTitle, SeriesInstanceUid};
 use crate::dicom::upper_layer::{PduStream, PduType, UpperLayerError};
 use crate::error::Chain;
+use crate::heartbeat::{Heart, Heartbeats};
 use crate::intake::spool::Spool;
 use crate::limits;
 
@@ -61,6 +62,8 @@ pub struct ScpOptions {
     pub idle_timeout: Duration,
     /// For the time of reception.
     pub clock: Arc<dyn Clock>,
+    /// Each loop that accepts connections has a heart among them, [`limits::HEARTBEAT_RECEIVE`].
+    pub hearts: Heartbeats,
 }
 
 /// How an association ended.
@@ -160,7 +163,13 @@ impl<S: Sink> StoreScp<S> {
         tls: Option<Acceptor>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        listener::serve(Arc::new(Listening { scp: self, tls }), listener, shutdown).await;
+        let heart = self.heart();
+        listener::serve(Arc::new(Listening { scp: self, tls }), listener, heart, shutdown).await;
+    }
+
+    /// For a loop that accepts connections with images.
+    pub(in crate::dicom) fn heart(&self) -> Heart {
+        self.options.hearts.register("receive", limits::HEARTBEAT_RECEIVE)
     }
 
     /// Where this service and others beside it keep what they receive.

@@ -89,7 +89,8 @@ impl<S: Sink> Stow<S> {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send,
     ) {
-        listener::serve(self, listener, shutdown).await;
+        let heart = self.scp.heart();
+        listener::serve(self, listener, heart, shutdown).await;
     }
 
     /// Answers a request, then says that it has ended.

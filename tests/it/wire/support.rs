@@ -25,6 +25,7 @@ use parotidd::dicom::store_scp::{
 use parotidd::dicom::tls::Acceptor;
 use parotidd::dicom::uid::{AeTitle, SopClassUid, SopInstanceUid};
 use parotidd::error::Disposition;
+use parotidd::heartbeat::Heartbeats;
 use parotidd::intake::spool::{Spool, SpoolOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -136,6 +137,8 @@ pub(super) struct Server {
     pub(super) records: Arc<Records>,
     pub(super) spool: Arc<Spool>,
     pub(super) scp: Arc<StoreScp<Records>>,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) hearts: Heartbeats,
     events: mpsc::Receiver<ScpEvent>,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<()>,
@@ -177,13 +180,16 @@ impl Server {
         spool.prepare(Duration::from_secs(60)).unwrap();
         let spool = Arc::new(spool);
         let records = Arc::new(Records { folder: spool.folder().to_owned(), ..Records::default() });
+        let clock = Arc::new(ManualClock::default());
+        let hearts = Heartbeats::new(Arc::<ManualClock>::clone(&clock));
         let mut options = ScpOptions {
             ae_title: "PAROTIDD".parse().unwrap(),
             calling_ae_titles: CallingAeTitles::Only(["CT1".parse().unwrap()].into()),
             associations_max: 4,
             artim: Duration::from_secs(2),
             idle_timeout: Duration::from_secs(2),
-            clock: Arc::new(ManualClock::default()),
+            clock: Arc::<ManualClock>::clone(&clock),
+            hearts: hearts.clone(),
         };
         edit(&mut options);
         let (sender, events) = mpsc::channel(64);
@@ -194,7 +200,8 @@ impl Server {
         let served = tokio::spawn(Arc::clone(&scp).serve(listener, tls, async move {
             let _ = stopped.await;
         }));
-        Self { address, records, spool, scp, events, stop: Some(stop), served, dir }
+        let stop = Some(stop);
+        Self { address, records, spool, scp, events, clock, hearts, stop, served, dir }
     }
 
     pub(super) fn instances(&self) -> Vec<ReceivedInstance> {
