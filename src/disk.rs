@@ -1,5 +1,6 @@
-//! Room on the file system that a folder is on.
+//! The file system that a folder is on: its room, and when what was written is on it for good.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -26,6 +27,15 @@ pub fn room(folder: &Path) -> io::Result<Room> {
     Ok(Room { free_bytes: bytes(disk.blocks_available()), total_bytes: bytes(disk.blocks()) })
 }
 
+/// Makes durable all that was written to the file system of a folder: thousands of files take a slow stick seconds so, and hours
+/// each by itself.
+///
+/// # Errors
+/// When there is no such folder, or something could not be written since it was last asked (Linux 5.8).
+pub fn sync(folder: &Path) -> io::Result<()> {
+    Ok(nix::unistd::syncfs(&File::open(folder)?)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,5 +45,8 @@ mod tests {
         let here = room(Path::new("/")).unwrap();
         assert!(here.total_bytes > 0 && here.free_bytes <= here.total_bytes);
         assert!(room(Path::new("/nowhere")).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        sync(folder.path()).unwrap();
+        assert!(sync(&folder.path().join("nowhere")).is_err());
     }
 }

@@ -24,6 +24,7 @@ use crate::db::cases::StoredCase;
 use crate::dicom::attributes::PatientStudy;
 use crate::dicom::encapsulated_pdf::read_encapsulated_pdf;
 use crate::dicom::result_objects::{FILE_NAMES, PAGE_FILE, SERIAL_NUMBER, folder_name};
+use crate::disk;
 use crate::error::{Dispose, Disposition};
 use crate::worker::objects;
 
@@ -147,15 +148,14 @@ impl<'a> ResultsExport<'a> {
         let signature = signer.sign(sums.as_bytes())?;
         self.write("SHA256SUMS", sums.as_bytes())?;
         self.write("SHA256SUMS.sig", &signature)?;
+        disk::sync(self.out)
+            .map_err(|source| ResultsError::Write { path: self.out.to_owned(), source })?;
         Ok(self.n_results)
     }
 
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ResultsError> {
         let path = self.out.join(name);
-        let written = File::create_new(&path).and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.sync_all()
-        });
+        let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
         written.map_err(|source| ResultsError::Write { path, source })?;
         self.sums.push(format!("{:x}  {name}\n", Sha256::digest(bytes)));
         Ok(())

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Hands;
 use super::answer::Paragraph;
 use crate::appliance::put::replace;
+use crate::disk;
 use crate::error::{Dispose, Disposition};
 
 /// Ending of what is not whole.
@@ -106,8 +107,7 @@ fn whole(
 ) -> Result<String, String> {
     let part = folder.join(format!("{name}{PART}"));
     let written = write(&part).and_then(|said| {
-        let named = File::open(folder)
-            .and_then(|folder| nix::unistd::syncfs(&folder).map_err(io::Error::from))
+        let named = disk::sync(folder)
             .and_then(|()| fs::rename(&part, folder.join(name)))
             .and_then(|()| File::open(folder)?.sync_all());
         named.map(|()| said).map_err(|error| error.to_string())

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::manifest::{Manifest, ManifestFile};
 use super::{BackupError, failed};
 use crate::clock::unix_ms;
+use crate::disk;
 use crate::limits::BACKUP_FILES_MAX;
 
 /// Bytes that are read at a time.
@@ -71,9 +72,7 @@ impl<'a> Copier<'a> {
 
     /// A file that somebody else has put there.
     pub(super) fn take_in(&mut self, inside: &Path) -> Result<(), BackupError> {
-        let path = self.part.join(inside);
-        sync(&path)?;
-        self.note(&path, inside)
+        self.note(&self.part.join(inside), inside)
     }
 
     fn note(&mut self, from: &Path, inside: &Path) -> Result<(), BackupError> {
@@ -83,7 +82,7 @@ impl<'a> Copier<'a> {
         Ok(())
     }
 
-    /// The list of what was copied.
+    /// The list of what was copied. None of it is durable before [`sync_all`].
     pub(super) fn finish(self, made_at: String) -> Manifest {
         Manifest::new(made_at, self.files)
     }
@@ -99,13 +98,12 @@ fn about(path: &Path) -> Result<(u64, i64), BackupError> {
     Ok((about.len(), unix_ms(modified)))
 }
 
-/// A copy that only we can read, durable on the disk.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
+/// A copy that only we can read.
+fn copy(from: &Path, to: &Path) -> Result<(), BackupError> {
     let mut source = File::open(from).map_err(failed("read", from))?;
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(to);
     let mut file = made.map_err(failed("create", to))?;
-    io::copy(&mut source, &mut file).map_err(failed("write", to))?;
-    file.sync_all().map_err(failed("sync", to))
+    io::copy(&mut source, &mut file).map_err(failed("write", to)).map(drop)
 }
 
 /// Length and SHA-256 (lower-case hex) of a file.
@@ -124,7 +122,12 @@ pub(super) fn digest(path: &Path) -> Result<(u64, String), BackupError> {
     }
 }
 
-/// Makes a file or folder durable.
+/// Makes all durable that was written into a folder and those in it.
+pub(super) fn sync_all(folder: &Path) -> Result<(), BackupError> {
+    disk::sync(folder).map_err(failed("sync", folder))
+}
+
+/// Makes a folder durable.
 pub(super) fn sync(path: &Path) -> Result<(), BackupError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(failed("sync", path))
 }

@@ -13,7 +13,6 @@ pub mod manifest;
 pub mod restore;
 mod settings;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -162,7 +161,7 @@ impl Sources {
         }
         let manifest = copier.finish(now);
         write_manifest(&part, &manifest)?;
-        sync_folders(&part, &manifest)?;
+        files::sync_all(&part)?;
         fs::rename(&part, &path).map_err(failed("rename", &part))?;
         files::sync(folder)?;
         let n_removed = remove_old(folder, n_kept)?;
@@ -200,16 +199,7 @@ fn write_manifest(part: &Path, manifest: &Manifest) -> Result<(), BackupError> {
     manifest
         .serialize(&mut json)
         .map_err(|source| BackupError::Manifest { path: path.clone(), source })?;
-    fs::write(&path, text).map_err(failed("write", &path))?;
-    files::sync(&path)
-}
-
-/// Syncs every folder, deepest first. The files were synced when they were copied.
-fn sync_folders(part: &Path, manifest: &Manifest) -> Result<(), BackupError> {
-    let above = manifest.files.iter().flat_map(|file| Path::new(&file.path).ancestors().skip(1));
-    let folders: BTreeSet<_> = above.collect();
-    // Of a folder and one in it, the one in it comes later in the order.
-    folders.into_iter().rev().try_for_each(|folder| files::sync(&part.join(folder)))
+    fs::write(&path, text).map_err(failed("write", &path))
 }
 
 /// The backups of a folder, the oldest first.

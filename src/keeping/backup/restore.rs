@@ -119,6 +119,7 @@ fn stage(backup: &Path, manifest: &Manifest, part: &Path) -> Result<usize, Backu
             n_files += 1;
         }
     }
+    files::sync_all(part)?;
     Ok(n_files)
 }
 
