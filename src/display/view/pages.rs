@@ -249,6 +249,7 @@ impl Composer<'_> {
         let detail = if disk.is_full() { &texts.disk_full_detail } else { &texts.disk_low_detail };
         View {
             detail: Some(detail.clone()),
+            notice: self.update_notice(),
             ..self.page(
                 Page::DiskLow,
                 &texts.disk_low,
@@ -266,6 +267,7 @@ impl Composer<'_> {
         View {
             detail: Some(texts.clock_detail.clone()),
             figures: self.machine_figures(),
+            notice: self.update_notice(),
             ..self.page(Page::ClockBad, &texts.clock_bad, lead)
         }
     }
@@ -277,6 +279,7 @@ impl Composer<'_> {
             measure: Some(celsius),
             detail: Some(texts.hot_detail.clone()),
             figures: self.machine_figures(),
+            notice: self.update_notice(),
             ..self.page(Page::Hot, &texts.hot, &texts.hot_lead)
         }
     }
@@ -428,8 +431,13 @@ impl Composer<'_> {
         } else if thermal.is_some_and(|thermal| thermal.throttled) {
             Some(self.texts.notice_hot.clone())
         } else {
-            self.status.update_trouble.as_ref().map(|_| self.texts.notice_update.clone())
+            self.update_notice()
         }
+    }
+
+    /// For pages of troubles that can last, as of a clock without its server.
+    fn update_notice(&self) -> Option<String> {
+        self.status.update_trouble.as_ref().map(|_| self.texts.notice_update.clone())
     }
 }
 

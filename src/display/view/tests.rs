@@ -119,6 +119,17 @@ fn the_machines_troubles_have_pages_of_their_own() {
     check(Status { disk: low, thermal: hot, ..rest() }, Page::DiskLow);
     check(Status { clock: ClockTrust::Wrong, thermal: hot, ..rest() }, Page::ClockBad);
     check(Status { thermal: hot, ..rest() }, Page::Hot);
+    let (version, reason) = ("0.2.0".to_owned(), "its self-test failed".to_owned());
+    let verdict = UpdateVerdict::RolledBack;
+    let update_trouble = Some(UpdateTrouble { version, verdict, reason });
+    let undone = || Status { update_trouble: update_trouble.clone(), ..rest() };
+    for status in [
+        Status { disk: low, ..undone() },
+        Status { clock: ClockTrust::NotSynchronized, ..undone() },
+        Status { thermal: hot, ..undone() },
+    ] {
+        assert_eq!(view(&status).notice.as_deref(), Some("Update failed: see support"));
+    }
     let cool = Some(Thermal { celsius: 60.0, throttled: false });
     check(Status { thermal: cool, ..rest() }, Page::Ready);
     let setup = Some(SetupCode { address: "http://10.0.0.7".into(), code: "4711".into() });
