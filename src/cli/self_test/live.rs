@@ -1,6 +1,7 @@
 //! The daemon that runs with the same settings: what it says of itself, its DICOM port, its database, its outbox.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -33,7 +34,10 @@ pub(super) fn check(tally: &mut Tally<'_>, config: &Config, clock: &dyn Clock) -
     let health =
         tally.note("service", Need::Required, || until(end, clock, || service(config, clock)));
     tally.note("echo", Need::Required, || {
-        until(end, clock, || runtime.block_on(ask(&config.dicom)))
+        let asked = until(end, clock, || runtime.block_on(ask(&config.dicom)));
+        asked.or_else(|error| {
+            not_here(&config.dicom).map_or(Err(error), |why| Ok(Found::skipped(why)))
+        })
     });
     tally.note("live_database", Need::Required, || {
         examine::check(&database(config)?)?;
@@ -64,7 +68,7 @@ fn until<T>(
 /// What the daemon says of itself.
 fn service(config: &Config, clock: &dyn Clock) -> Result<Found<Health>> {
     let Some(path) = &config.upkeep.health else {
-        return Ok(Found::skipped("the settings have no `appliance.health` for it to write"));
+        return Ok(Found::skipped("the settings have no `upkeep.health` for it to write"));
     };
     let health = state_file::read::<Health>(path)?.with_context(|| {
         format!("the daemon does not run, or cannot write `{}`", path.display())
@@ -86,8 +90,7 @@ fn service(config: &Config, clock: &dyn Clock) -> Result<Found<Health>> {
 
 /// C-ECHO to our own port, as a scanner would.
 async fn ask(dicom: &DicomConfig) -> Result<Found<()>> {
-    let address = dicom.listen.iter().map(|&address| reachable(address)).find(|it| it.port() != 0);
-    let Some(address) = address else { return tls_alone(dicom) };
+    let Some(address) = asked_address(dicom) else { return tls_alone(dicom) };
     let calling = calling_ae(dicom);
     let options = ScuOptions {
         timeout: SELF_TEST_ANSWER,
@@ -95,6 +98,19 @@ async fn ask(dicom: &DicomConfig) -> Result<Found<()>> {
     };
     echo(address, &options).await.with_context(|| format!("C-ECHO to {address} as {calling}"))?;
     Ok(Found::text(format!("{} answers at {address}", dicom.ae_title)))
+}
+
+fn asked_address(dicom: &DicomConfig) -> Option<SocketAddr> {
+    dicom.listen.iter().map(|&address| reachable(address)).find(|it| it.port() != 0)
+}
+
+/// Why nobody can be reached there: a cable that is out, or a network that gives no address, is no fault of the program.
+fn not_here(dicom: &DicomConfig) -> Option<String> {
+    let address = asked_address(dicom)?;
+    let tried = UdpSocket::bind((address.ip(), 0)).err()?;
+    (tried.kind() == ErrorKind::AddrNotAvailable).then(|| {
+        format!("this machine does not have the address of `dicom.listen`, {address}: look at its cable and network settings")
+    })
 }
 
 /// Who is let in: the daemon knows no other.
@@ -147,6 +163,19 @@ mod tests {
         check("0.0.0.0:104", "127.0.0.1:104");
         check("[::]:104", "[::1]:104");
         check("10.0.0.5:104", "10.0.0.5:104");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_no_fault() {
+        let listens_at = |address: &str| DicomConfig {
+            listen: vec![address.parse().unwrap()],
+            ..DicomConfig::default()
+        };
+        // RFC 5737, for documents alone.
+        let why = not_here(&listens_at("192.0.2.7:104")).unwrap();
+        assert!(why.contains("192.0.2.7:104"), "{why}");
+        assert_eq!(not_here(&listens_at("0.0.0.0:104")), None);
+        assert_eq!(not_here(&listens_at("127.0.0.1:104")), None);
     }
 
     #[test]

@@ -127,7 +127,7 @@ fn machine(tally: &mut Tally<'_>, config: &Config, folder: &Path, instance: Opti
             tally.note("database", Need::Required, || machine::database(folder, received));
         }
     }
-    tally.note("display", Need::Wanted, || {
+    tally.note("display", Need::Required, || {
         machine::display(folder, config.display.headless_size(&config.board()?.display))
     });
 }
