@@ -1,7 +1,7 @@
 //! TLS for the console: the site's certificate, or one that the appliance makes for itself.
 //!
-//! A browser warns of the second kind once. Its fingerprint is in the log and on the set-up page of the display, so that
-//! who clicks through can see that it is this box. RFC 9325: TLS 1.2 and 1.3 with rustls' suites.
+//! A browser warns of the second kind once. Its fingerprint is in the log, which a support bundle has, so that who clicks
+//! through can see that it is this box. RFC 9325: TLS 1.2 and 1.3 with rustls' suites.
 
 use std::fs;
 use std::io::{self, Write as _};

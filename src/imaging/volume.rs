@@ -64,12 +64,6 @@ impl<T> Volume<T> {
         &mut self.voxels
     }
 
-    /// The voxels alone.
-    #[must_use]
-    pub fn into_voxels(self) -> Vec<T> {
-        self.voxels
-    }
-
     /// Place of `[slice, row, column]` in [`Volume::voxels`].
     #[must_use]
     pub fn offset(&self, index: [usize; 3]) -> usize {

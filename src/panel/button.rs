@@ -78,12 +78,6 @@ impl Button {
             Self::Unknown | Self::Up | Self::Stuck => None,
         }
     }
-
-    /// Whether it is down for too long.
-    #[must_use]
-    pub fn is_stuck(self) -> bool {
-        self == Self::Stuck
-    }
 }
 
 /// Makes levels of a line that bounces into levels of a button, for lines that the kernel does not debounce.

@@ -47,7 +47,7 @@ impl Answer {
                 let _ = writeln!(text, "  {}", line.replace('\n', "\n  "));
             }
         }
-        text.push_str("\nThe stick can be pulled out once this file is here.\n");
+        text.push_str("\nThe stick can be pulled out once this file is here; with an update, once the box has started again.\n");
         text.replace('\n', "\r\n")
     }
 }
