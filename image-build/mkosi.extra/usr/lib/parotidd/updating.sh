@@ -41,8 +41,13 @@ keep_as() {
   sync -f "$kept"
 }
 
-# On trial: the boot loader counts this start.
-on_trial() {
+# On trial: this version came as an update, and was not kept yet. Not every firmware lets the boot loader count its starts.
+on_trial() (
+  [ -s $kept/pending ] && read -r trying _ <$kept/pending && [ "$running" = "$trying" ]
+)
+
+# Whether the boot loader still counts the starts of this version: it was not blessed.
+is_counted() {
   [ "$(/usr/lib/systemd/systemd-bless-boot status 2>/dev/null)" = indeterminate ]
 }
 
@@ -68,6 +73,10 @@ look() {
   new=
   grep -qi 'signature verification succeeded' $run/log && return 0
   cat $run/log >&2
+  case $source in http://*|https://*)
+    # A server that is down is no update that was refused.
+    grep -qiE 'signature|gpg' $run/log || { echo "$source cannot be read; it is asked again"; return 0; } ;;
+  esac
   if grep -qiE 'signature|gpg' $run/log; then reason="its signature is not one of ours"; else reason="it cannot be read"; fi
   outcome "$(named "$2")" refused "$reason"
   return 1
