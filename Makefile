@@ -1,6 +1,6 @@
 # The commands anyone has to know. Each target installs what it needs and lacks (Debian's apt-get).
 .PHONY: demo run test test-slow test-kill bench bench-instructions bench-inference bench-receive bench-last-slice
-.PHONY: test-browser device-test cross-test cross-count image boot-test boot-test-short miri fuzz check deny prerequisites peers train help clean
+.PHONY: test-browser device-test cross cross-test cross-count image boot-test boot-test-short miri fuzz check deny prerequisites peers train help clean
 
 CARGO ?= cargo
 PROFILE ?= release
@@ -49,6 +49,9 @@ test-browser: prerequisites ## the console in Chromium: log in, images, acknowle
 	$(CARGO) build --locked --release
 	cd tests/browser && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --silent
 	cd tests/browser && npx playwright test $(if $(ONLY),-g "$(ONLY)")
+
+cross: prerequisites ## the program for arm64, in target/aarch64-unknown-linux-gnu/release
+	tests/cross/build.sh
 
 cross-test: prerequisites ## the inference tests on emulated arm64, with dot products of bytes and without
 	tests/cross/test.sh

@@ -25,21 +25,18 @@ version=${VERSION:-$(version_of Cargo.toml)}
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 
 compile() {
-  if [ $debian_arch = arm64 ]; then
-    tests/cross/toolchain.sh >&2
-    set -a
-    # shellcheck disable=SC1091 # made above
-    source target/cross/environment
-    set +a
-  fi
   # Else every commit would compile again whatever calls a C compiler.
-  env -u SOURCE_DATE_EPOCH cargo build --locked --release --target $rust_target >&2
+  if [ $debian_arch = arm64 ]; then
+    env -u SOURCE_DATE_EPOCH tests/cross/build.sh >&2
+  else
+    env -u SOURCE_DATE_EPOCH cargo build --locked --release --target $rust_target >&2
+  fi
   echo "$compiled"
 }
 
 # What of this repository goes into the root.
 stage() {
-  local root=$work/stage/$board/files unit
+  local root=$work/stage/$board/files own=image-build/mkosi.profiles/$board/parotidd.toml unit
   rm -rf "$root"
   mkdir -p "$root/usr/bin"
   $strip -o "$root/usr/bin/parotidd" "$program"
@@ -48,7 +45,8 @@ stage() {
   done
   install -D -m 644 systemd/parotidd.sysusers "$root/usr/lib/sysusers.d/parotidd.conf"
   install -D -m 644 systemd/parotidd.tmpfiles "$root/usr/lib/tmpfiles.d/parotidd.conf"
-  install -D -m 644 image-build/parotidd.toml "$root/usr/share/parotidd/parotidd.toml"
+  { cat image-build/parotidd.toml; [ ! -e "$own" ] || cat "$own"; } |
+    install -D -m 644 /dev/stdin "$root/usr/share/parotidd/parotidd.toml"
   install -D -m 644 systemd/parotidd.udev "$root/usr/lib/udev/rules.d/60-parotidd.rules"
   install -D -m 644 systemd/parotidd-stick.rules "$root/usr/lib/udev/rules.d/61-parotidd-stick.rules"
   install -D -m 644 /dev/stdin "$root/usr/lib/parotidd/board" <<<"$board"
@@ -125,9 +123,9 @@ exec 9>"$work/lock"
 flock --nonblock 9 || fail "another build is under way in $work: try again after it, or name another folder in IMAGE_WORK"
 make_tools
 register_emulator
-mkdir -p "${KEYS:=$work/keys}"
+[ -n "${KEYS:-}" ] || image-build/keys.sh make "${KEYS:=$work/keys}"
+image-build/keys.sh have "$KEYS"
 keys_folder=$(cd "$KEYS" && pwd)
-image-build/keys.sh make "$keys_folder"
 program=${2:-$(compile)}
 mkdir -p "${OUT:=$work/$board}"
 out=$(cd "$OUT" && pwd)
@@ -140,7 +138,7 @@ name=parotidd-${board}_$version
 zstd -q -f -T0 -12 "$work/out/$board/parotidd_$version.raw" -o "$out/$name.raw.zst"
 cp "$work/out/$board/parotidd_$version.manifest" "$out/$name.packages"
 cargo metadata --format-version 1 --locked --filter-platform $rust_target >"$work/metadata.json"
-tools bash -euc 'cd "/build/kernel/$1" && python3 /src/image-build/sbom.py "$2" "/build/out/$3/parotidd_$2.manifest" ./linux-image-*.deb \
-  /build/metadata.json' sbom $debian_arch "$version" "$board" >"$out/$name.cdx.json"
+tools bash -euc 'cd "/build/kernel/$1" && python3 /src/image-build/sbom.py "$2" ./linux-image-*.deb /build/metadata.json \
+  "/build/out/$3/parotidd_$2.manifest" "/build/out/$3/initrd.manifest"' sbom $debian_arch "$version" "$board" >"$out/$name.cdx.json"
 (cd "$out" && sha256sum -- "$name".* >SHA256SUMS && "$repository/image-build/keys.sh" sign "$keys_folder" SHA256SUMS)
 ls -la "$out" "$out/update" >&2

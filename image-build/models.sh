@@ -13,8 +13,9 @@ program=$(realpath "${2:-$(dirname "$0")/../target/release/parotidd}")
 cd "$(dirname "$0")/.."
 source image-build/tools.sh
 version=$(version_of "$folder/decision.toml")
-mkdir -p "${KEYS:=target/image/keys}" "${OUT:=target/image/models}"
-image-build/keys.sh make "$KEYS"
+[ -n "${KEYS:-}" ] || image-build/keys.sh make "${KEYS:=target/image/keys}"
+image-build/keys.sh have "$KEYS"
+mkdir -p "${OUT:=target/image/models}"
 
 # The built-in default for settings: the check is about the folder alone.
 "$program" self-test --golden --models "$folder" >&2

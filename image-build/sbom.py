@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Prints what is in an image as CycloneDX: Debian's packages, the kernel's, parotidd's crates, the networks.
 
-    sbom.py VERSION PACKAGES KERNEL.deb CARGO_METADATA > FILE.cdx.json
+    sbom.py VERSION KERNEL.deb CARGO_METADATA PACKAGES.. > FILE.cdx.json
 
-PACKAGES is mkosi's manifest, CARGO_METADATA what `cargo metadata --filter-platform TARGET` prints. The same inputs give
-the same bytes: serial number and date come from them.
+PACKAGES are mkosi's manifests, of the root and of what starts it; CARGO_METADATA is what `cargo metadata --filter-platform
+TARGET` prints. The same inputs give the same bytes: serial number and date come from them.
 """
 import hashlib
 import json
@@ -75,8 +75,8 @@ def networks() -> list[Component]:
 
 
 def main() -> None:
-    version, packages, kernel_package, metadata = sys.argv[1:]
-    listed = json.loads(Path(packages).read_text())["packages"]
+    version, kernel_package, metadata, *manifests = sys.argv[1:]
+    listed = [package for manifest in manifests for package in json.loads(Path(manifest).read_text())["packages"]]
     bom = Bom()
     bom.metadata.component = Component(name="parotidd appliance", version=version, type=ComponentType.OPERATING_SYSTEM,
                                        bom_ref=f"parotidd-appliance@{version}")

@@ -1,7 +1,7 @@
 # Packages of Debian in a folder of their own, for other scripts to source: the machine's own packages and
 # their sources stay as they are.
 
-mirror=http://deb.debian.org/debian
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fail() {
