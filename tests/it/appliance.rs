@@ -45,7 +45,7 @@ impl Appliance {
     /// With little patience.
     pub(crate) fn start(path: &Path, destinations: Vec<Destination>) -> Self {
         let rules = rules(&destinations);
-        Self::start_by(path, rules, Duration::from_millis(300))
+        Self::start_by(path, rules, Duration::from_secs(1))
     }
 
     /// By these rules; an attempt has so long.

