@@ -102,6 +102,12 @@ impl Backend {
         }
     }
 
+    /// Whether others write over the picture: Linux' own console on the framebuffer.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::Framebuffer(_))
+    }
+
     /// Shows a picture of [`Backend::size`], of which only `areas` changed.
     ///
     /// # Errors

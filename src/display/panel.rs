@@ -83,7 +83,7 @@ impl Rotation {
     }
 }
 
-/// A panel that is opened when it is there, left when it goes, and sent only what changed.
+/// A panel that is opened when it is there, left when it goes, and sent only what changed where it is ours alone.
 #[derive(Debug)]
 pub struct Panel {
     target: Target,
@@ -124,6 +124,20 @@ impl Panel {
         shown
     }
 
+    /// Shows what was shown last once more where others write over it, as messages of the start and of the kernel do.
+    ///
+    /// # Errors
+    /// See [`Panel::show`].
+    pub fn refresh(&mut self) -> Result<(), BackendError> {
+        let (Some(backend), Some(canvas)) = (&mut self.backend, &self.shown) else { return Ok(()) };
+        let refreshed =
+            if backend.is_shared() { backend.show(canvas, &changes(None, canvas)) } else { Ok(()) };
+        if refreshed.is_err() {
+            self.close();
+        }
+        refreshed
+    }
+
     fn try_show(&mut self, draw: impl FnOnce(Size) -> Canvas) -> Result<(), BackendError> {
         if self.backend.as_ref().is_some_and(|backend| !backend.is_there()) {
             self.close();
@@ -134,7 +148,8 @@ impl Panel {
         let Some(backend) = &mut self.backend else { return Ok(()) };
         let Some(size) = backend.size() else { return Ok(()) };
         let canvas = draw(self.rotation.drawn(size)).rotated(self.rotation);
-        let areas = changes(self.shown.as_ref(), &canvas);
+        let before = self.shown.as_ref().filter(|_| !backend.is_shared());
+        let areas = changes(before, &canvas);
         if !areas.is_empty() {
             backend.show(&canvas, &areas)?;
         }
@@ -191,6 +206,7 @@ mod tests {
         panel.show(draw).unwrap();
         std::fs::remove_file(&path).unwrap();
         panel.show(draw).unwrap();
+        panel.refresh().unwrap();
         assert!(!path.exists());
         panel.show(|size| Canvas::new(size, Rgb888::new(9, 9, 9))).unwrap();
         assert!(path.exists());

@@ -116,7 +116,8 @@ impl Screen {
         }
         let drawn = spawn_blocking(move || {
             if is_same && panel.is_up() {
-                return (panel, frame, Ok(false));
+                let refreshed = panel.refresh().map(|()| false);
+                return (panel, frame, refreshed);
             }
             let result = panel.show(|size| frame.draw(size)).map(|()| true);
             (panel, frame, result)
