@@ -70,6 +70,8 @@ async fn our_scu_sends_to_our_scp() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_port_is_alive_while_it_takes_connections() {
     let server = Server::start().await;
+    // Its heart is there once it has taken a connection.
+    server.expect_alive().await;
     assert!(server.hearts.silent().is_empty());
     let is_missed = (0..10).any(|_| {
         // Its beat every few seconds may fall between the two.
