@@ -139,7 +139,8 @@ fn the_machines_troubles_have_pages_of_their_own() {
     let destinations_down = vec!["ward".into()];
     check(Status { stick_code: stick_code.clone(), destinations_down, ..rest() }, Page::Setup);
     let receiving = Activity::Receiving { n_instances: 1 };
-    let status = Status { stick_code, activity: receiving, ..rest() };
+    let destinations_down = vec!["ward".into()];
+    let status = Status { stick_code, activity: receiving, destinations_down, ..rest() };
     let notice = view(&status).notice.unwrap();
     assert!(notice.contains("ACDE-FGHJ"), "{notice}");
     assert!(!format!("{status:?}").contains("ACDE"));
