@@ -188,7 +188,7 @@ impl Composer<'_> {
                     measure: Some(volume(texts, sides, *volume_cm3)),
                     detail: detail(template),
                     key_slice: self.status.key_slice.clone(),
-                    notice: self.stick_notice().or_else(|| self.delivery_notice()),
+                    notice: self.stick_or_held_notice(),
                     ..self.page(page, headline, lead)
                 }
             }
@@ -217,7 +217,7 @@ impl Composer<'_> {
         View {
             measure: Some(fill(&texts.alert_measure, &[("age", &waited)])),
             detail: Some(texts.alert_detail.clone()),
-            notice: self.stick_notice().or_else(|| self.delivery_notice()),
+            notice: self.stick_or_held_notice(),
             ..self.page(Page::Alert, &headline, &lead)
         }
     }
@@ -372,10 +372,13 @@ impl Composer<'_> {
     fn notice(&self) -> Option<String> {
         self.flag_notice()
             .or_else(|| self.alert_notice())
-            // Whoever brought the stick stands here now.
-            .or_else(|| self.stick_notice())
-            .or_else(|| self.delivery_notice())
+            .or_else(|| self.stick_or_held_notice())
             .or_else(|| self.machine_notice())
+    }
+
+    /// The stick's code, else messages that are held: whoever brought the stick stands here now.
+    fn stick_or_held_notice(&self) -> Option<String> {
+        self.stick_notice().or_else(|| self.delivery_notice())
     }
 
     /// Said by every page that has nothing worse to say.
